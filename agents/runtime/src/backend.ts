@@ -37,9 +37,18 @@ export type RunStatus = {
   readonly stderrPath: string;
 };
 
-export type KnownRun = { readonly order: Omit<RunOrder, 'spec'>; readonly status: RunStatus; readonly forgotten: boolean };
+export type KnownRun = {
+  readonly order: Omit<RunOrder, 'spec'>;
+  readonly status: RunStatus;
+  readonly forgotten: boolean;
+};
 
-export type StrayJob = { readonly nativeId: string; readonly runId: string; readonly nativeState: string; readonly nativeSubmittedAtMs: number };
+export type StrayJob = {
+  readonly nativeId: string;
+  readonly runId: string;
+  readonly nativeState: string;
+  readonly nativeSubmittedAtMs: number;
+};
 
 export type LogSlice = { readonly data: Uint8Array; readonly end: boolean; readonly problem: string };
 
@@ -63,7 +72,14 @@ export type Backend = {
   /** Removes what the cluster keeps of ended runs; leaves a line in the daily log. */
   forget(runIds: readonly string[]): Promise<readonly string[]>;
   cancelStray(stray: { readonly nativeId: string; readonly runId: string }): Promise<void>;
-  readLog(request: { readonly runId: string; readonly task: number; readonly stream: 'stdout' | 'stderr'; readonly offset: number; readonly limitBytes: number; readonly waitMs: number }): Promise<LogSlice>;
+  readLog(request: {
+    readonly runId: string;
+    readonly task: number;
+    readonly stream: 'stdout' | 'stderr';
+    readonly offset: number;
+    readonly limitBytes: number;
+    readonly waitMs: number;
+  }): Promise<LogSlice>;
   /** All runs known here, and the forgotten ones whose placement number is above `forgottenAbove`. */
   inventory(forgottenAbove: number): Promise<readonly KnownRun[]>;
   /** How long to wait until the next `observe`, from what is about to change. */

@@ -1,5 +1,18 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, check, customType, index, integer, jsonb, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core';
 
 /**
  * The tables, for drizzle-kit alone: `migrations/` comes from here and is reviewed by hand (roles, row-level security,
@@ -63,7 +76,9 @@ export const clusters = pgTable('clusters', {
 
 /** The latest report of each cluster. */
 export const capacityReports = pgTable('capacity_reports', {
-  cluster: text('cluster').primaryKey().references(() => clusters.name, { onDelete: 'cascade' }),
+  cluster: text('cluster')
+    .primaryKey()
+    .references(() => clusters.name, { onDelete: 'cascade' }),
   reportedAt: at('reported_at').notNull(),
   report: jsonb('report').notNull(),
 });
@@ -107,7 +122,9 @@ export const jobs = pgTable(
     endedAt: at('ended_at'),
   },
   (table) => [
-    index('jobs_waiting').on(sql`priority DESC`, table.number).where(sql`state IN ('queued', 'placing', 'placed', 'running') AND queued <> '{}'`),
+    index('jobs_waiting')
+      .on(sql`priority DESC`, table.number)
+      .where(sql`state IN ('queued', 'placing', 'placed', 'running') AND queued <> '{}'`),
     index('jobs_by_group').on(table.groupPath, sql`number DESC`),
     index('jobs_by_state').on(table.state, sql`number DESC`),
   ],
@@ -129,9 +146,13 @@ export const runs = pgTable(
   'runs',
   {
     id: uuid('id').primaryKey(),
-    jobId: uuid('job_id').notNull().references(() => jobs.id),
+    jobId: uuid('job_id')
+      .notNull()
+      .references(() => jobs.id),
     groupPath: text('group_path').notNull(),
-    cluster: text('cluster').notNull().references(() => clusters.name),
+    cluster: text('cluster')
+      .notNull()
+      .references(() => clusters.name),
     pool: text('pool').notNull().default(''),
     attempt: integer('attempt').notNull(),
     placementNumber: bigint('placement_number', { mode: 'number' }).notNull().unique('runs_placement_number_key'),

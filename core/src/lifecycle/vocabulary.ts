@@ -7,7 +7,16 @@ export type RunState = (typeof RUN_STATES)[number];
 export const OUTCOMES = ['succeeded', 'failed', 'cancelled', 'withdrawn', 'refused'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-export const JOB_STATES = ['held', 'queued', 'placing', 'placed', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export const JOB_STATES = [
+  'held',
+  'queued',
+  'placing',
+  'placed',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
 export const REASONS = [

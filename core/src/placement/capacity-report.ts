@@ -2,13 +2,24 @@
  * What an agent says its cluster has. Counts are whole CPUs and MiB; `null` means the cluster sets no limit or does not say.
  * Pools may overlap, so the sums over pools mean nothing: the totals of the cluster stand on their own.
  */
-export type Amounts = { readonly nodes: number; readonly cpus: number; readonly memoryMiB: number; readonly gpus: number };
+export type Amounts = {
+  readonly nodes: number;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly gpus: number;
+};
 
 /** The largest job that could start now: whole nodes of the pool, and what one node has left. */
 export type Slot = { readonly cpus: number; readonly memoryMiB: number; readonly gpus: number };
 
 /** At `afterSeconds` from the report, so much more is free (running jobs reach their requested limits). */
-export type AvailabilityStep = { readonly afterSeconds: number; readonly cpus: number; readonly memoryMiB: number; readonly gpus: number; readonly nodes: number };
+export type AvailabilityStep = {
+  readonly afterSeconds: number;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly gpus: number;
+  readonly nodes: number;
+};
 
 export type PoolReport = {
   readonly name: string;

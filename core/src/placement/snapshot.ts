@@ -50,7 +50,13 @@ export type ClusterView = {
   /** Our tasks there that are offered or placed and have not started. */
   readonly waitingTasks: number;
   /** Our runs there offered or placed without a start, as the sizes they will take: not in `report.free` yet. */
-  readonly unstarted: readonly { readonly pool: string; readonly cpus: number; readonly memoryMiB: number; readonly gpus: number; readonly offeredAtMs: number }[];
+  readonly unstarted: readonly {
+    readonly pool: string;
+    readonly cpus: number;
+    readonly memoryMiB: number;
+    readonly gpus: number;
+    readonly offeredAtMs: number;
+  }[];
   /** Runs offered and not yet observed; the session sends at most 64. */
   readonly unansweredOffers: number;
   /** Tasks of ours ever placed there, for round-robin and ties. */
@@ -110,7 +116,15 @@ export type Placement = {
 /** A job that gets nothing (more) in this cycle, and why. */
 export type Wait = {
   readonly jobId: string;
-  readonly kind: 'held' | 'start_after' | 'dependency' | 'max_running' | 'backoff' | 'no_cluster' | 'no_cluster_ever' | 'paused';
+  readonly kind:
+    | 'held'
+    | 'start_after'
+    | 'dependency'
+    | 'max_running'
+    | 'backoff'
+    | 'no_cluster'
+    | 'no_cluster_ever'
+    | 'paused';
   readonly sentence: string;
   readonly refusals: readonly Refusal[];
 };
@@ -119,7 +133,11 @@ export type Plan = {
   readonly placements: readonly Placement[];
   readonly waits: readonly Wait[];
   /** Jobs that can never start: impossible dependency or start deadline passed. */
-  readonly dead: readonly { readonly jobId: string; readonly reason: 'dependency' | 'deadline'; readonly sentence: string }[];
+  readonly dead: readonly {
+    readonly jobId: string;
+    readonly reason: 'dependency' | 'deadline';
+    readonly sentence: string;
+  }[];
 };
 
 export const POLICIES = ['least-loaded', 'round-robin'] as const;

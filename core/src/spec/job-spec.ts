@@ -45,7 +45,10 @@ export const WHEN = ['succeeded', 'failed', 'ended', 'started'] as const;
 export const CLUSTER_KINDS = ['slurm', 'lsf', 'kubernetes', 'local'] as const;
 export type ClusterKind = (typeof CLUSTER_KINDS)[number];
 
-const nativeOptions = z.record(line(64), z.union([line(4096), z.number(), z.boolean(), z.record(line(253), line(253))]));
+const nativeOptions = z.record(
+  line(64),
+  z.union([line(4096), z.number(), z.boolean(), z.record(line(253), line(253))]),
+);
 
 export const jobSpecSchema = z
   .strictObject({
@@ -53,7 +56,10 @@ export const jobSpecSchema = z
     group: z
       .string()
       .max(255)
-      .regex(/^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/, 'must be a path of lower-case names such as physics/astro')
+      .regex(
+        /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/,
+        'must be a path of lower-case names such as physics/astro',
+      )
       .default('default'),
     script: noNul.max(MAX_SCRIPT_BYTES).optional(),
     command: z.array(noNul.max(131_072)).min(1).max(4096).optional(),
@@ -64,7 +70,15 @@ export const jobSpecSchema = z
       .array(z.strictObject({ job: z.union([z.int().min(1), z.uuid()]), when: z.enum(WHEN).default('succeeded') }))
       .max(1000)
       .default([]),
-    env: z.record(z.string().max(1024).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a name an environment variable can have'), noNul.max(131_072)).default({}),
+    env: z
+      .record(
+        z
+          .string()
+          .max(1024)
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a name an environment variable can have'),
+        noNul.max(131_072),
+      )
+      .default({}),
     environment: z.enum(['clean', 'submit']).default('clean'),
     workdir: path.regex(/^\//, 'must be an absolute path').optional(),
     needs: z.array(line(255)).max(64).default([]),
@@ -102,13 +116,19 @@ export const jobSpecSchema = z
     startDeadline: z.iso.datetime({ offset: true }).optional(),
     labels: z.record(line(63), z.string().max(253)).default({}),
     native: z
-      .strictObject({ slurm: nativeOptions.optional(), lsf: nativeOptions.optional(), kubernetes: nativeOptions.optional() })
+      .strictObject({
+        slurm: nativeOptions.optional(),
+        lsf: nativeOptions.optional(),
+        kubernetes: nativeOptions.optional(),
+      })
       .prefault({}),
   })
   .check((ctx) => {
     const { script, command, resources } = ctx.value;
-    const say = (path: string[], message: string) => ctx.issues.push({ code: 'custom', path, message, input: ctx.value });
-    if ((script === undefined) === (command === undefined)) say(['script'], 'give either script or command, one of the two');
+    const say = (path: string[], message: string) =>
+      ctx.issues.push({ code: 'custom', path, message, input: ctx.value });
+    if ((script === undefined) === (command === undefined))
+      say(['script'], 'give either script or command, one of the two');
     if (script !== undefined && !/^#![ \t]*\/\S/.test(script))
       say(['script'], 'must start with an interpreter line such as #!/bin/bash');
     const memory = [resources.memoryMiBPerNode, resources.memoryMiBPerCpu, resources.memoryMiBPerTask];

@@ -27,7 +27,8 @@ export function parseRangeSet(text: string): RangeSetParse {
     if (last > MAX_INDEX) return bad(`the index ${last} is above the largest possible index ${MAX_INDEX}`);
     if (step < 1) return bad(`the step of '${part.trim()}' must be at least 1`);
     if (step === 1) ranges.push([first, last]);
-    else for (let index = first; index <= last && ranges.length <= MAX_RANGES; index += step) ranges.push([index, index]);
+    else
+      for (let index = first; index <= last && ranges.length <= MAX_RANGES; index += step) ranges.push([index, index]);
     if (ranges.length > MAX_RANGES) return bad(`more than ${MAX_RANGES} separate ranges`);
   }
   return { ok: true, set: normalise(ranges) };
@@ -124,7 +125,9 @@ export function fromIndexes(list: Iterable<number>): RangeSet {
 }
 
 export function equal(left: RangeSet, right: RangeSet): boolean {
-  return left.length === right.length && left.every(([first, last], at) => first === right[at]![0] && last === right[at]![1]);
+  return (
+    left.length === right.length && left.every(([first, last], at) => first === right[at]![0] && last === right[at]![1])
+  );
 }
 
 function normalise(ranges: [number, number][]): RangeSet {
