@@ -15,13 +15,19 @@ export default class ClosingLines implements Reporter {
       }
     }
     const backends = realBackends();
-    const lines = backends.map((backend) => `  ${backend.ok ? '✔ used   ' : '– skipped'} ${backend.name.padEnd(11)} ${backend.note}`);
+    const lines = backends.map(
+      (backend) => `  ${backend.ok ? '✔ used   ' : '– skipped'} ${backend.name.padEnd(11)} ${backend.note}`,
+    );
     const missing = backends.filter((backend) => !backend.ok);
     if (process.env['CI'] === 'true' && (missing.length > 0 || count.skipped > 0)) {
-      lines.push(`  In CI every real backend is needed and no test may be skipped: ${count.skipped} skipped, missing: ${missing.map((each) => each.name).join(', ') || 'none'}.`);
+      lines.push(
+        `  In CI every real backend is needed and no test may be skipped: ${count.skipped} skipped, missing: ${missing.map((each) => each.name).join(', ') || 'none'}.`,
+      );
       count.failed += 1;
       process.exitCode = 1;
     }
-    process.stdout.write(`\nReal backends\n${lines.join('\n')}\n\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`);
+    process.stdout.write(
+      `\nReal backends\n${lines.join('\n')}\n\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`,
+    );
   }
 }
