@@ -37,7 +37,9 @@ for (const [name, entry] of Object.entries(entries)) {
     logLevel: 'warning',
   });
   const kib = Math.round(statSync(join(dist, `${name}.js`)).size / 1024);
-  process.stdout.write(`dist/${`${name}.js`.padEnd(10)} ${String(kib).padStart(6)} KiB  ${Math.round(performance.now() - started)} ms\n`);
+  process.stdout.write(
+    `dist/${`${name}.js`.padEnd(10)} ${String(kib).padStart(6)} KiB  ${Math.round(performance.now() - started)} ms\n`,
+  );
 }
 cpSync(join(root, 'migrations'), join(dist, 'migrations'), { recursive: true });
 cpSync(join(root, 'examples'), join(dist, 'examples'), { recursive: true });

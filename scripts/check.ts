@@ -32,14 +32,23 @@ function same(name: string, paths: string[], generator: string): void {
   const before = mkdtempSync(join(tmpdir(), 'switchyard-check-'));
   try {
     for (const each of paths) cpSync(join(root, each), join(before, each), { recursive: true });
-    const run = spawnSync(process.execPath, [generator], { cwd: root, encoding: 'utf8', env: { ...process.env, PATH: path } });
+    const run = spawnSync(process.execPath, [generator], {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, PATH: path },
+    });
     const changed = paths.flatMap((each) => differences(join(before, each), join(root, each)));
     for (const each of paths) {
       rmSync(join(root, each), { recursive: true, force: true });
       cpSync(join(before, each), join(root, each), { recursive: true });
     }
     const why = changed.map((each) => `differs: ${relative(root, each)}`).join('\n');
-    say(name, run.status === 0 && changed.length === 0, started, `${run.stdout}${run.stderr}\n${why}\nRun npm run generate and commit the result.`);
+    say(
+      name,
+      run.status === 0 && changed.length === 0,
+      started,
+      `${run.stdout}${run.stderr}\n${why}\nRun npm run generate and commit the result.`,
+    );
   } finally {
     rmSync(before, { recursive: true, force: true });
   }
@@ -47,7 +56,9 @@ function same(name: string, paths: string[], generator: string): void {
 
 function differences(left: string, right: string): string[] {
   const files = new Set([...listing(left), ...listing(right)]);
-  return [...files].filter((file) => read(join(left, file)) !== read(join(right, file))).map((file) => join(right, file));
+  return [...files]
+    .filter((file) => read(join(left, file)) !== read(join(right, file)))
+    .map((file) => join(right, file));
 }
 
 function listing(path: string): string[] {

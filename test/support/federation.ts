@@ -1,0 +1,133 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { Api } from './api.ts';
+import { freePort, type PostgresServer, startPostgresServer } from './postgres-server.ts';
+import { type Program, startProgram } from './process.ts';
+import { until } from './until.ts';
+
+/** What an agent's YAML says beyond what the federation fills in (cluster, broker, token, stateDir). */
+export type AgentSettings = {
+  kind: 'slurm' | 'local';
+  backlog?: number;
+  slurm?: { conf: string };
+  local?: { cpus: number; memoryMiB: number };
+  faults?: Record<string, unknown>;
+  [more: string]: unknown;
+};
+
+/**
+ * A broker and its agents as real processes on a real PostgreSQL, each of which a test may kill and start again.
+ * Everything lies below one temporary folder and is gone after `close`.
+ */
+export type Federation = {
+  readonly dir: string;
+  readonly api: Api;
+  readonly postgres: PostgresServer;
+  broker: Program;
+  readonly agents: Map<string, Program>;
+  startBroker(): Promise<void>;
+  startAgent(name: string): void;
+  addCluster(name: string, settings: AgentSettings): Promise<void>;
+  /** Waits until every cluster is connected and has reported. */
+  connected(): Promise<void>;
+  close(): Promise<void>;
+};
+
+const ROOT = join(import.meta.dirname, '../..');
+const NODE = process.execPath;
+
+export async function startFederation(options: { env?: NodeJS.ProcessEnv } = {}): Promise<Federation> {
+  const dir = mkdtempSync(join(tmpdir(), 'switchyard-world-'));
+  // An unprivileged PostgreSQL must be able to pass.
+  chmodSync(dir, 0o711);
+  const postgres = await startPostgresServer(join(dir, 'postgres'));
+  await postgres.query('CREATE DATABASE switchyard');
+  const [httpPort, grpcPort] = [await freePort(), await freePort()];
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    DATABASE_URL: postgres.url.replace(/postgres$/, 'switchyard'),
+    SWITCHYARD_DATA_DIR: join(dir, 'data'),
+    SWITCHYARD_HTTP_PORT: String(httpPort),
+    SWITCHYARD_GRPC_PORT: String(grpcPort),
+    SWITCHYARD_DEFAULT_CLUSTERS: 'none',
+    XDG_CONFIG_HOME: join(dir, 'config'),
+    NODE_COMPILE_CACHE: join(tmpdir(), 'switchyard-compile-cache'),
+    ...options.env,
+  };
+  const startBroker = async () => {
+    federation.broker = startProgram('broker', [NODE, join(ROOT, 'broker/src/main.ts')], env);
+    await until(
+      'the broker is ready',
+      async () => {
+        if (!federation.broker.running()) throw new Error(`the broker ended:\n${federation.broker.output()}`);
+        return (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).ok;
+      },
+      { timeoutMs: 60_000, describe: () => federation.broker.output() },
+    );
+  };
+  const agentFile = (name: string) => join(dir, `${name}.yaml`);
+
+  const federation = {
+    dir,
+    postgres,
+    agents: new Map(),
+    startBroker,
+    startAgent: (name) => {
+      const argv = [NODE, join(ROOT, 'cli/src/main.ts'), 'agent', 'run', agentFile(name)];
+      federation.agents.set(name, startProgram(`agent ${name}`, argv, env));
+    },
+    addCluster: async (name, settings) => {
+      const answer = await federation.api.call<{ token: string }>('POST', '/v1/clusters', { name });
+      if (answer.status !== 201)
+        throw new Error(`cluster add answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+      const stateDir = join(dir, 'state', name);
+      const work = join(dir, 'work');
+      mkdirSync(stateDir, { recursive: true });
+      mkdirSync(work, { recursive: true });
+      const yaml = {
+        cluster: name,
+        broker: `127.0.0.1:${grpcPort}`,
+        token: answer.body.token,
+        stateDir,
+        defaultWorkdir: work,
+        ...settings,
+      };
+      writeFileSync(agentFile(name), stringify(yaml), { mode: 0o600 });
+      federation.startAgent(name);
+    },
+    connected: async () => {
+      await until(
+        'every cluster is connected and has reported',
+        async () => {
+          const answer = await federation.api.call<{
+            items: { name: string; state: string; reportAgeMs: number | null }[];
+          }>('GET', '/v1/clusters');
+          const items = answer.body.items.filter((item) => federation.agents.has(item.name));
+          return (
+            items.length === federation.agents.size &&
+            items.every((item) => item.state === 'connected' && item.reportAgeMs !== null)
+          );
+        },
+        {
+          timeoutMs: 60_000,
+          describe: () => [...federation.agents.values()].map((agent) => agent.output().slice(-1500)),
+        },
+      );
+    },
+    close: async () => {
+      for (const agent of federation.agents.values()) await agent.end('SIGTERM');
+      await federation.broker.end('SIGTERM');
+      await postgres.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  } as Federation;
+
+  await startBroker();
+  const context = readFileSync(join(dir, 'config/switchyard/config.yaml'), 'utf8');
+  const token = /yt_[A-Za-z0-9_-]+/.exec(context)?.[0];
+  if (!token) throw new Error('the broker wrote no admin token into the context file');
+  Object.assign(federation, { api: new Api(`http://127.0.0.1:${httpPort}`, token) });
+  return federation;
+}
