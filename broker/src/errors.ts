@@ -38,7 +38,7 @@ export class SwitchyardError extends Error {
 
   constructor(code: ErrorCode, message: string, options: SwitchyardErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = "SwitchyardError";
+    this.name = 'SwitchyardError';
     this.code = code;
     this.hint = options.hint;
     this.retryable = errorCodes[code].retryable;
