@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type pg from 'pg';
 import { stringify } from 'yaml';
 import { Api } from './api.ts';
 import { freePort, type PostgresServer, startPostgresServer } from './postgres-server.ts';
@@ -32,6 +33,8 @@ export type Federation = {
   addCluster(name: string, settings: AgentSettings): Promise<void>;
   /** Waits until every cluster is connected and has reported. */
   connected(): Promise<void>;
+  /** A question to the broker's database, as its superuser. */
+  query(sql: string): Promise<pg.QueryResult>;
   close(): Promise<void>;
 };
 
@@ -52,6 +55,7 @@ export async function startFederation(options: { env?: NodeJS.ProcessEnv } = {})
     SWITCHYARD_HTTP_PORT: String(httpPort),
     SWITCHYARD_GRPC_PORT: String(grpcPort),
     SWITCHYARD_DEFAULT_CLUSTERS: 'none',
+    SWITCHYARD_HELLO_JOB: 'false',
     XDG_CONFIG_HOME: join(dir, 'config'),
     NODE_COMPILE_CACHE: join(tmpdir(), 'switchyard-compile-cache'),
     ...options.env,
@@ -116,6 +120,7 @@ export async function startFederation(options: { env?: NodeJS.ProcessEnv } = {})
         },
       );
     },
+    query: (sql) => postgres.query(sql, 'switchyard'),
     close: async () => {
       for (const agent of federation.agents.values()) await agent.end('SIGTERM');
       await federation.broker.end('SIGTERM');

@@ -11,7 +11,7 @@ export type PostgresServer = {
   readonly url: string;
   start(): Promise<void>;
   stop(signal: 'SIGKILL' | 'SIGINT'): Promise<void>;
-  query(sql: string): Promise<pg.QueryResult>;
+  query(sql: string, database?: string): Promise<pg.QueryResult>;
   /** Takes a base backup of the running server. */
   backup(): Promise<void>;
   /** Replaces the data by the last backup; the server must be stopped. */
@@ -49,8 +49,8 @@ export async function startPostgresServer(dir: string): Promise<PostgresServer> 
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   let server: ChildProcess | undefined;
 
-  const query = async (sql: string) => {
-    const client = new pg.Client({ connectionString: url });
+  const query = async (sql: string, database = 'postgres') => {
+    const client = new pg.Client({ connectionString: url.replace(/postgres$/, database) });
     await client.connect();
     try {
       return await client.query(sql);
