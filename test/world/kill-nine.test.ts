@@ -5,6 +5,7 @@ import { type SlurmCluster, slurmAvailable, startSlurmCluster } from '../slurm/t
 import { ENDED } from '../support/api.ts';
 import { type Federation, startFederation } from '../support/federation.ts';
 import { Ledger } from '../support/ledger.ts';
+import { seeded } from '../support/seeded.ts';
 import { until } from '../support/until.ts';
 
 const slurm = slurmAvailable();
@@ -97,14 +98,3 @@ describe.skipIf(!slurm.ok)(`kill -9 under load ${slurm.why}`, () => {
     expect(numbers.size).toBeGreaterThan(60);
   }, 600_000);
 });
-
-/** Mulberry32: the same kills at the same moments in every run. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
