@@ -1,4 +1,6 @@
-import type { Pool, PoolClient } from 'pg';
+import pg, { type Pool, type PoolClient } from 'pg';
+import { type Listener, startListener } from './listener.ts';
+import { translateError } from './translate-error.ts';
 
 /** What a NOTIFY of ours says; one per flush, never one per row. */
 export type Notification =
@@ -7,17 +9,11 @@ export type Notification =
   | { readonly t: 'events' }
   | { readonly t: 'logs'; readonly id: string };
 
-export type Database = {
+export type Database = Pick<Listener, 'listen' | 'connectedSinceMs' | 'onConnectionLost'> & {
   /** Scheduler, agent sessions and accept batches: sees every row. */
   readonly system: Pool;
   /** Every read on behalf of a person: row-level security decides; see asPrincipal. */
   readonly principal: Pool;
-  /** Calls back for every notification; `onReconnect` when some may have been missed. Gives the function that ends it. */
-  listen(onNotification: (notification: Notification) => void, onReconnect?: () => void): () => void;
-  /** Since when the connection has held without a break, as Date.now(); null while there is none. */
-  connectedSinceMs(): number | null;
-  /** Called when the listening connection breaks: whoever commits now may speak to a database that went back in time. */
-  onConnectionLost(callback: () => void): () => void;
   close(): Promise<void>;
 };
 
@@ -30,7 +26,48 @@ export type DatabaseOptions = {
 
 export type Queryable = Pick<PoolClient, 'query'>;
 
-/** Connects; the roles and tables must be there already (migrate). */
-export function openDatabase(_options: DatabaseOptions): Promise<Database> {
-  throw new Error('not yet');
+/** Connects; the roles and tables must be there already (migrate). No connection keeps the rights of the login: each takes its role at once. */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const system = poolAs('switchyard_system', options);
+  const principal = poolAs('switchyard_principal', options);
+  const listener = startListener(clientOptions('switchyard_system', options));
+  const close = async () => {
+    await Promise.all([listener.close(), system.end(), principal.end()]);
+  };
+  try {
+    await Promise.all([system.query('SELECT 1'), principal.query('SELECT 1'), listener.ready]);
+  } catch (error) {
+    await close();
+    throw translateError(error);
+  }
+  const { listen, connectedSinceMs, onConnectionLost } = listener;
+  return { system, principal, listen, connectedSinceMs, onConnectionLost, close };
 }
+
+function poolAs(role: string, options: DatabaseOptions): Pool {
+  const pool = new pg.Pool({
+    ...clientOptions(role, options),
+    max: options.maxConnections ?? 10,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+  });
+  // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
+  pool.on('error', () => {});
+  return pool;
+}
+
+function clientOptions(role: string, { url, applicationName }: DatabaseOptions): pg.ClientConfig {
+  return {
+    connectionString: url,
+    application_name: applicationName,
+    options: `-c role=${role}`,
+    types: { getTypeParser: parserOf },
+    keepAlive: true,
+  };
+}
+
+/** Our numbers stay far below 2^53, so bigint columns come as numbers. */
+const parserOf: typeof pg.types.getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
+  oid === pg.types.builtins.INT8
+    ? Number
+    : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser;

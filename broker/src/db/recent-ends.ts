@@ -17,11 +17,11 @@ export function recentEnds(_db: Database, _windowSeconds: number): Promise<Recen
   throw new Error('not yet');
 }
 
-/** Keeps work away from a cluster for a while. Null: not the leader. */
+/** Keeps work away from a cluster for a while. False: not the leader. */
 export function openBreaker(
   _db: Database,
   _leader: { epoch: number },
   _breaker: { cluster: string; reason: string; forMs: number },
-): Promise<void | null> {
+): Promise<boolean> {
   throw new Error('not yet');
 }

@@ -101,6 +101,9 @@ export const jobs = pgTable(
     signal: text('signal'),
     detail: text('detail'),
     taskCount: integer('task_count').notNull(),
+    /** An array even with one index; its runs are native arrays. */
+    isArray: boolean('is_array').notNull(),
+    labels: jsonb('labels').notNull().default({}),
     maxRunning: integer('max_running'),
     tasks: multirange('tasks').notNull(),
     /** Tasks without a run and without an end. Out = tasks − queued − succeeded − failed − cancelled. */
@@ -127,6 +130,7 @@ export const jobs = pgTable(
       .where(sql`state IN ('queued', 'placing', 'placed', 'running') AND queued <> '{}'`),
     index('jobs_by_group').on(table.groupPath, sql`number DESC`),
     index('jobs_by_state').on(table.state, sql`number DESC`),
+    index('jobs_by_label').using('gin', sql`labels jsonb_path_ops`).where(sql`labels <> '{}'`),
   ],
 );
 
@@ -177,6 +181,8 @@ export const runs = pgTable(
     stderrPath: text('stderr_path'),
     observedEpoch: bigint('observed_epoch', { mode: 'number' }).notNull().default(0),
     observedCounter: bigint('observed_counter', { mode: 'number' }).notNull().default(0),
+    /** What one task takes: {cpus, memoryMiB, gpus}. */
+    size: jsonb('size').notNull().default({}),
     /** Digest of the snapshot, scores and refusals of the placement. */
     explanation: jsonb('explanation').notNull().default({}),
     offeredAt: at('offered_at').notNull().defaultNow(),
