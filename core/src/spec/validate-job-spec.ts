@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { type JobSpec, jobSpecSchema, MAX_ENV_BYTES, MAX_SCRIPT_BYTES } from './job-spec.ts';
 import { nearestName } from './nearest-name.ts';
 import { outputPatternProblem } from './output-path.ts';
-import { count, parseRangeSet } from './range-set.ts';
+import { parseRangeSet } from './range-set.ts';
 import { knownNames } from './schema-names.ts';
 
 /** One thing that is wrong with a spec: where (`/resources/walltimeSeconds`, '' for the whole), what, and what to do. */
@@ -36,6 +36,7 @@ function furtherProblems(spec: JobSpec): SpecProblem[] {
   return [
     ...sizeProblems(spec),
     ...arrayProblems(spec),
+    ...retryProblems(spec),
     ...outputProblems(spec),
     ...resourceProblems(spec),
     ...timeProblems(spec),
@@ -52,20 +53,24 @@ function sizeProblems({ script, env }: JobSpec): SpecProblem[] {
   return problems;
 }
 
-function arrayProblems({ array, rerunnable, retry }: JobSpec): SpecProblem[] {
+function arrayProblems({ array }: JobSpec): SpecProblem[] {
+  if (array === undefined) return [];
   const problems: SpecProblem[] = [];
-  if (retry.lostAfterSeconds !== undefined && !rerunnable)
-    problems.push({
-      path: '/retry/lostAfterSeconds',
-      message: 'only a job that is rerunnable is run again when its cluster is lost',
-      hint: "set 'rerunnable: true'",
-    });
-  if (array === undefined) return problems;
   const tasks = parseRangeSet(array.tasks);
   if (!tasks.ok) problems.push({ path: '/array/tasks', message: tasks.message });
-  else if (array.maxRunning !== undefined && count(tasks.set) < 1)
-    problems.push({ path: '/array/tasks', message: 'names no task' });
+  if (!array.split && array.maxRunning !== undefined)
+    problems.push({
+      path: '/array/maxRunning',
+      message: 'an array that is never cut is placed as a whole, so maxRunning cannot be honoured',
+      hint: 'leave split out and name one cluster in constraints.clusters instead',
+    });
   return problems;
+}
+
+function retryProblems({ rerunnable, retry }: JobSpec): SpecProblem[] {
+  if (retry.lostAfterSeconds === undefined || rerunnable) return [];
+  const message = 'only a job that is rerunnable is run again when its cluster is lost';
+  return [{ path: '/retry/lostAfterSeconds', message, hint: "set 'rerunnable: true'" }];
 }
 
 function outputProblems(spec: JobSpec): SpecProblem[] {
