@@ -7,7 +7,8 @@ export type CycleLoop = {
 
 /**
  * Runs `cycle` when woken and at least every `fallbackMs`: never two at once, never two within `minimumGapMs`. Wake-ups
- * that arrive meanwhile are one wake-up. An idle loop adds no delay at all.
+ * that arrive meanwhile are one wake-up. An idle loop adds no delay at all; one whose cycles take long rests as long as
+ * each took, so that it never has more than half of the process.
  */
 export function startCycleLoop(options: {
   readonly cycle: () => Promise<void>;
@@ -18,13 +19,14 @@ export function startCycleLoop(options: {
   let stopped = false;
   let woken = true;
   let lastEnd = Number.NEGATIVE_INFINITY;
+  let gapMs = options.minimumGapMs;
   let timer: NodeJS.Timeout | undefined;
   let inFlight: Promise<void> | undefined;
 
   const plan = () => {
     clearTimeout(timer);
     if (stopped || inFlight) return;
-    const earliest = lastEnd + (woken ? options.minimumGapMs : options.fallbackMs);
+    const earliest = lastEnd + (woken ? gapMs : Math.max(gapMs, options.fallbackMs));
     const delay = earliest - performance.now();
     if (delay <= 0) begin();
     else timer = setTimeout(begin, delay);
@@ -32,12 +34,14 @@ export function startCycleLoop(options: {
 
   const begin = () => {
     woken = false;
+    const begun = performance.now();
     inFlight = options
       .cycle()
       .catch(options.onError)
       .finally(() => {
         inFlight = undefined;
         lastEnd = performance.now();
+        gapMs = Math.max(options.minimumGapMs, lastEnd - begun);
         plan();
       });
   };

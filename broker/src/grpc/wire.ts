@@ -1,7 +1,9 @@
-import type { Observation } from '@switchyard/core/lifecycle/merge-observation.ts';
 import { OUTCOMES, type Outcome, REASONS, type Reason, type TaskEnd } from '@switchyard/core/lifecycle/vocabulary.ts';
 import { parseRangeSet } from '@switchyard/core/spec/range-set.ts';
 import type * as proto from '@switchyard/proto/switchyard/v1/agent.ts';
+import type { InventoryRun } from '../db/apply-inventory.ts';
+import type { RunObservation } from '../db/apply-observations.ts';
+import type { Stray } from '../db/save-strays.ts';
 
 /** Called with one sentence for everything an agent said that was left out. */
 export type Warn = (sentence: string) => void;
@@ -23,13 +25,6 @@ export function knownTimeMs(value: number | undefined): number {
   return value !== undefined && value < 253_402_300_800_000 ? value : 0;
 }
 
-/** An observation with the run it is of. */
-export type RunObservation = Observation & {
-  readonly runId: string;
-  readonly placementNumber: number;
-  readonly nativePool: string;
-};
-
 /** What an agent says of one run, or null when not even the run is named. */
 export function observationFromWire(wire: proto.RunObservation, warn: Warn): RunObservation | null {
   if (!isUuid(wire.runId)) {
@@ -50,6 +45,28 @@ export function observationFromWire(wire: proto.RunObservation, warn: Warn): Run
     nativePool: plainText(wire.nativePool, 255),
     stdoutPath: plainText(wire.stdoutPath, 4096),
     stderrPath: plainText(wire.stderrPath, 4096),
+  };
+}
+
+/** One run of an inventory, or null when it cannot be told which run of which job that is. */
+export function inventoryRunFromWire(wire: proto.InventoryRun, warn: Warn): InventoryRun | null {
+  const observation = wire.observation && observationFromWire(wire.observation, warn);
+  const tasks = parseRangeSet(wire.tasks);
+  if (!observation || !tasks.ok || !isUuid(wire.jobId)) {
+    warn(`an inventory entry without run, job or tasks (run '${plainText(wire.observation?.runId ?? '', 60)}')`);
+    return null;
+  }
+  const { jobId, jobNumber, attempt, tasks: taskText, specHash, forgotten } = wire;
+  return { observation, jobId, jobNumber, attempt, tasks: taskText, specHash: plainText(specHash, 64), forgotten };
+}
+
+/** A native job that the agent found. The run id is text from a marker: it need not be an id of ours. */
+export function strayFromWire(wire: proto.Stray): Stray {
+  return {
+    nativeId: plainText(wire.nativeId, 255),
+    runId: plainText(wire.runId, 64),
+    nativeState: plainText(wire.nativeState, 255),
+    nativeSubmittedAtMs: knownTimeMs(wire.nativeSubmittedAtMs),
   };
 }
 

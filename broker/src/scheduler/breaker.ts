@@ -1,15 +1,4 @@
-/** What ended on one cluster lately. */
-export type RecentEnds = {
-  readonly cluster: string;
-  /** Runs that ended within the window. */
-  readonly ended: number;
-  /** Of those, refused by the cluster: they never started. */
-  readonly refused: number;
-  /** Of those, gone without any evidence. */
-  readonly vanished: number;
-  /** Jobs that the refused and vanished runs belong to: one bad job alone is no sign against a cluster. */
-  readonly badJobs: number;
-};
+import type { RecentEnds } from '../db/recent-ends.ts';
 
 /** Only what ended within this time counts. */
 export const BREAKER_WINDOW_SECONDS = 60;

@@ -1,15 +1,7 @@
 import type { ClusterView, Place, PlacementSettings, WaitingJob } from '@switchyard/core/placement/snapshot.ts';
+import type { WaitingRun } from '../db/waiting-runs.ts';
 
-/** A run that waits in a cluster's own queue: placed there, nothing started, nothing else asked of it. */
-export type QueuedThere = {
-  readonly runId: string;
-  readonly cluster: string;
-  readonly placedAtMs: number;
-  /** Its job, as if only the tasks of this run were queued. */
-  readonly job: WaitingJob;
-};
-
-export type RebalanceView = { readonly waiting: readonly QueuedThere[]; readonly clusters: readonly ClusterView[] };
+export type RebalanceView = { readonly waiting: readonly WaitingRun[]; readonly clusters: readonly ClusterView[] };
 
 export type RebalanceSettings = PlacementSettings & { readonly withdrawAfterSeconds: number | null };
 
@@ -49,7 +41,7 @@ export function runsToWithdraw(
 
 /** The idle cluster that could start this run now. Each is used once per cycle: what it has left after that is not known. */
 function idleGoal(
-  run: QueuedThere,
+  run: WaitingRun,
   idle: readonly ClusterView[],
   taken: ReadonlySet<string>,
   nowMs: number,

@@ -2,6 +2,8 @@ import type { PlacementSettings } from '@switchyard/core/placement/snapshot.ts';
 
 /** What an operator may tune of the scheduler; the constants carry their reasons. */
 export type SchedulerSettings = PlacementSettings & {
+  /** Jobs that one cycle looks at, in queue order. */
+  readonly maxJobs: number;
   /** A leader that dies is replaced after at most this long. */
   readonly leaseTtlMs: number;
   readonly leaseRenewMs: number;
@@ -23,6 +25,7 @@ export const defaultSchedulerSettings: SchedulerSettings = {
   policy: 'least-loaded',
   staleAfterMs: 30_000,
   limit: 1000,
+  maxJobs: 5000,
   leaseTtlMs: 5000,
   leaseRenewMs: 1500,
   minimumGapMs: 5,

@@ -1,0 +1,157 @@
+import { applyInventory } from '../db/apply-inventory.ts';
+import { applyObservations } from '../db/apply-observations.ts';
+import type { Database } from '../db/database.ts';
+import { saveLogChunk } from '../db/log-reads.ts';
+import { markForgotten } from '../db/mark-forgotten.ts';
+import { saveStrays } from '../db/save-strays.ts';
+import type { Session } from '../db/session.ts';
+import { touchSession } from '../db/touch-session.ts';
+import { SwitchyardError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { AgentStream, FromAgent } from './agent-stream.ts';
+import { createCapacityKeeper } from './capacity-keeper.ts';
+import { inventoryRunFromWire, isUuid, observationFromWire, plainText, strayFromWire, type Warn } from './wire.ts';
+
+export type Receiver = {
+  /** Takes all messages, in order; resolves when their facts are committed and acknowledged. */
+  handle(messages: readonly FromAgent[]): Promise<void>;
+  stop(): void;
+};
+
+type ObservationsMessage = Extract<FromAgent, { $case: 'observations' }>['value'];
+type Other = Exclude<FromAgent, { $case: 'observations' }>;
+
+const TOUCH_EVERY_MS = 5000;
+
+/** Brings what an agent says into the database. Observations that arrived together are one transaction, acknowledged after its commit. */
+export function receiver(options: {
+  readonly db: Database;
+  readonly session: Session;
+  readonly stream: AgentStream;
+  readonly log: Log;
+  readonly fenced: () => void;
+  readonly failed: (error: unknown) => void;
+  readonly wakeSender: () => void;
+  /** The inventory is reconciled. */
+  readonly open: () => void;
+}): Receiver {
+  const { db, session, stream, log } = options;
+  const warn: Warn = (sentence) =>
+    log.warn({ cluster: session.cluster, said: sentence }, 'an agent said what is left out');
+  const capacity = createCapacityKeeper(options);
+  let touchedMs = performance.now();
+
+  const handle = async (messages: readonly FromAgent[]) => {
+    await touch();
+    for (const group of grouped(messages)) {
+      if (!stream.isOpen()) return;
+      const ours = Array.isArray(group) ? await observations(group) : await other(group);
+      if (!ours) return options.fenced();
+    }
+  };
+
+  const touch = async () => {
+    if (performance.now() - touchedMs < TOUCH_EVERY_MS) return;
+    touchedMs = performance.now();
+    if (!(await touchSession(db, session))) options.fenced();
+  };
+
+  const observations = async (group: readonly ObservationsMessage[]): Promise<boolean> => {
+    try {
+      return await applyAndAcknowledge(group);
+    } catch (error) {
+      if (group.length === 1 || isRetryable(error)) throw error;
+      // One message that cannot be stored must not hold up the others; it stays unacknowledged, so it comes again.
+      log.error({ err: error, cluster: session.cluster }, 'observations could not be stored together; one by one');
+      return oneByOne(group);
+    }
+  };
+
+  const oneByOne = async (group: readonly ObservationsMessage[]): Promise<boolean> => {
+    for (const message of group) {
+      try {
+        if (!(await applyAndAcknowledge([message]))) return false;
+      } catch (error) {
+        if (isRetryable(error)) throw error;
+        log.error({ err: error, runs: runIds(message) }, 'observations could not be stored');
+      }
+    }
+    return true;
+  };
+
+  const applyAndAcknowledge = async (group: readonly ObservationsMessage[]): Promise<boolean> => {
+    const counter = group.at(-1)!.counter;
+    const runs = group.flatMap((message) => message.runs.flatMap((run) => observationFromWire(run, warn) ?? []));
+    const applied = await applyObservations(db, session, counter, runs);
+    if (applied === null) return false;
+    for (const runId of applied.unknown) warn(`an observation of run ${runId}, which is not known on this cluster`);
+    for (const message of group) await stream.write({ $case: 'ack', value: { counter: message.counter } });
+    return true;
+  };
+
+  const other = async (message: Other): Promise<boolean> => {
+    switch (message.$case) {
+      case 'inventory': {
+        const runs = message.value.runs.flatMap((run) => inventoryRunFromWire(run, warn) ?? []);
+        const applied = await applyInventory(db, session, { runs, last: message.value.last });
+        if (applied === null) return false;
+        if (applied.rolledForward.length > 0)
+          log.warn(
+            { cluster: session.cluster, runs: applied.rolledForward },
+            'runs only the agent knew are rolled forward',
+          );
+        if (applied.unknown.length > 0)
+          log.warn(
+            { cluster: session.cluster, runs: applied.unknown },
+            'runs of jobs nobody knows are shown as strays',
+          );
+        if (message.value.last) options.open();
+        return true;
+      }
+      case 'capacity':
+        capacity.take(message.value);
+        return true;
+      case 'forgotten':
+        return markForgotten(db, session, message.value.runIds.filter(isUuid));
+      case 'strays': {
+        const cancelled = await saveStrays(db, session, message.value.strays.map(strayFromWire));
+        if (cancelled === null) return false;
+        if (cancelled.length > 0) options.wakeSender();
+        return true;
+      }
+      case 'logChunk': {
+        const { readId, offset, data, end, problem } = message.value;
+        if (isUuid(readId))
+          await saveLogChunk(db, session.cluster, readId, { offset, data, end, problem: plainText(problem, 1024) });
+        return true;
+      }
+      case 'hello':
+        warn('a second Hello');
+        return true;
+      case 'alive':
+        return true;
+    }
+  };
+
+  return { handle, stop: capacity.stop };
+}
+
+/** Neighbouring observations together, everything else alone, in the order of arrival. */
+function grouped(messages: readonly FromAgent[]): (ObservationsMessage[] | Other)[] {
+  const groups: (ObservationsMessage[] | Other)[] = [];
+  for (const message of messages) {
+    const last = groups.at(-1);
+    if (message.$case !== 'observations') groups.push(message);
+    else if (Array.isArray(last)) last.push(message.value);
+    else groups.push([message.value]);
+  }
+  return groups;
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof SwitchyardError && error.retryable;
+}
+
+function runIds(message: ObservationsMessage): string[] {
+  return message.runs.map((run) => plainText(run.runId, 60));
+}
