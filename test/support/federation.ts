@@ -25,6 +25,8 @@ export type AgentSettings = {
 export type Federation = {
   readonly dir: string;
   readonly api: Api;
+  /** Of the administrator that the first start made. */
+  readonly token: string;
   readonly postgres: PostgresServer;
   broker: Program;
   readonly agents: Map<string, Program>;
@@ -41,7 +43,14 @@ export type Federation = {
 const ROOT = join(import.meta.dirname, '../..');
 const NODE = process.execPath;
 
-export async function startFederation(options: { env?: NodeJS.ProcessEnv } = {}): Promise<Federation> {
+/** `programs` runs bundles instead of the sources. */
+export type FederationOptions = { env?: NodeJS.ProcessEnv; programs?: { broker: string; agent: string[] } };
+
+export async function startFederation(options: FederationOptions = {}): Promise<Federation> {
+  const programs = options.programs ?? {
+    broker: join(ROOT, 'broker/src/main.ts'),
+    agent: [join(ROOT, 'cli/src/main.ts'), 'agent', 'run'],
+  };
   const dir = mkdtempSync(join(tmpdir(), 'switchyard-world-'));
   // An unprivileged PostgreSQL must be able to pass.
   chmodSync(dir, 0o711);
@@ -61,7 +70,7 @@ export async function startFederation(options: { env?: NodeJS.ProcessEnv } = {})
     ...options.env,
   };
   const startBroker = async () => {
-    federation.broker = startProgram('broker', [NODE, join(ROOT, 'broker/src/main.ts')], env);
+    federation.broker = startProgram('broker', [NODE, programs.broker], env);
     await until(
       'the broker is ready',
       async () => {
@@ -79,7 +88,7 @@ export async function startFederation(options: { env?: NodeJS.ProcessEnv } = {})
     agents: new Map(),
     startBroker,
     startAgent: (name) => {
-      const argv = [NODE, join(ROOT, 'cli/src/main.ts'), 'agent', 'run', agentFile(name)];
+      const argv = [NODE, ...programs.agent, agentFile(name)];
       federation.agents.set(name, startProgram(`agent ${name}`, argv, env));
     },
     addCluster: async (name, settings) => {
@@ -133,6 +142,6 @@ export async function startFederation(options: { env?: NodeJS.ProcessEnv } = {})
   const context = readFileSync(join(dir, 'config/switchyard/config.yaml'), 'utf8');
   const token = /yt_[A-Za-z0-9_-]+/.exec(context)?.[0];
   if (!token) throw new Error('the broker wrote no admin token into the context file');
-  Object.assign(federation, { api: new Api(`http://127.0.0.1:${httpPort}`, token) });
+  Object.assign(federation, { token, api: new Api(`http://127.0.0.1:${httpPort}`, token) });
   return federation;
 }
