@@ -5,6 +5,7 @@ const everywhere = ['**/node_modules/**', '**/dist/**'];
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/closing-lines.ts'],
+    globalSetup: ['./test/support/postgres.ts'],
     experimental: { viteModuleRunner: false },
     projects: [
       {

@@ -183,7 +183,9 @@ function superviseServer({ data, binaries, identity }: Place, port: number, onLo
       env: { ...process.env, LC_ALL: 'C' },
     });
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      for (const line of text.split('\n').filter(Boolean)) onLog((lastLine = line));
+      const lines = text.split('\n').filter(Boolean);
+      lastLine = lines.at(-1) ?? lastLine;
+      for (const line of lines) onLog(line);
     });
     child.on('error', (error) => {
       lastLine = error.message;

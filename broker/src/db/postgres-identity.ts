@@ -6,7 +6,7 @@ export type PostgresIdentity = { readonly uid?: number; readonly gid?: number };
 /** As root the user `postgres`, made if absent; `nobody` where users cannot be made. */
 export function postgresIdentity(): PostgresIdentity {
   if (process.getuid?.() !== 0) return {};
-  return lookUp('postgres') ?? (makeUser(), lookUp('postgres')) ?? lookUp('nobody') ?? {};
+  return lookUp('postgres') ?? makeUser() ?? lookUp('nobody') ?? {};
 }
 
 /** Whether this user can come to a folder at all: a home directory of root usually bars everybody else. */
@@ -24,8 +24,8 @@ function lookUp(name: string): PostgresIdentity | null {
   }
 }
 
-function makeUser(): void {
-  spawnSync('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postgres'], {
-    stdio: 'ignore',
-  });
+function makeUser(): PostgresIdentity | null {
+  const how = ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postgres'];
+  spawnSync('useradd', how, { stdio: 'ignore' });
+  return lookUp('postgres');
 }
