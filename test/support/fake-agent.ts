@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
 import {
   AgentServiceClient,
@@ -176,10 +175,6 @@ export function inventoryRun(offer: Offer, known: Partial<RunObservation>, forgo
 
 export function taskEnd(end: Partial<TaskEnd>): TaskEnd {
   return { outcome: 'succeeded', reason: '', exitCode: 0, signal: '', detail: '', tasks: '0', host: 'n1', ...end };
-}
-
-export function tokenHash(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }
 
 function fakeHello(cluster: string, given: Partial<Hello> = {}): Hello {
