@@ -1,0 +1,28 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { isReady } from '../../db/readiness.ts';
+import { SwitchyardError } from '../../errors.ts';
+
+/** /livez: the process answers. /readyz: it can do its work. /metrics: what it counts. None needs a token. */
+export const healthRoutes: FastifyPluginAsyncZod = async (app) => {
+  app.get('/livez', { schema: { summary: 'The process answers', tags: ['health'] } }, async () => ({ status: 'ok' }));
+
+  app.get('/readyz', { schema: { summary: 'The broker can do its work', tags: ['health'] } }, async () => {
+    const { db, isStopping } = app.parts;
+    const missing = isStopping()
+      ? 'the broker is stopping'
+      : (await isReady(db))
+        ? null
+        : 'the database does not answer as it must';
+    if (missing !== null) throw new SwitchyardError('unavailable', `Not ready: ${missing}.`);
+    return { status: 'ok' };
+  });
+
+  app.get(
+    '/metrics',
+    { schema: { summary: 'Metrics in OpenMetrics text', tags: ['health'] } },
+    async (_request, reply) => {
+      const { metrics } = app.parts;
+      return reply.type(metrics.contentType).send(await metrics.render());
+    },
+  );
+};
