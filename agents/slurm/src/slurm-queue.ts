@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import type { NativeJob, NativeQueue, SubmitAnswer } from '@switchyard/agent-runtime/native-queue.ts';
+import { parseMarker } from '@switchyard/core/spec/marker.ts';
+import { cached } from './cached.ts';
+import { capacityReport } from './capacity.ts';
+import {
+  accountingCommand,
+  configCommand,
+  exitsCommand,
+  listCommand,
+  nodesCommand,
+  partitionsCommand,
+  submitCommand,
+} from './commands.ts';
+import { type SlurmConfigInput, slurmConfigSchema } from './config.ts';
+import { killJobs } from './kill-jobs.ts';
+import { nativeIdOf, nativeJob } from './native-job.ts';
+import { nativeArguments } from './native-options.ts';
+import { parseAccounting } from './parse/accounting.ts';
+import { parseClusterConfig } from './parse/config-values.ts';
+import { parseExits } from './parse/exits.ts';
+import { type ListedJob, ListingUntrusted, parseListing } from './parse/listing.ts';
+import { parseNodes } from './parse/nodes.ts';
+import { parsePartitions } from './parse/partitions.ts';
+import { parseSubmitAnswer } from './parse/submit-answer.ts';
+import { answerOf, describeEnd, type RunSlurm, slurmRunner } from './slurm-commands.ts';
+
+export type SlurmQueueDependencies = { readonly run?: RunSlurm; readonly uid?: number; readonly nowMs?: () => number };
+
+/** Configuration changes rarely, and costs its own calls. */
+const CONFIG_MAX_AGE_MS = 60_000;
+/** A listing this young serves a capacity report; the agent's own poll usually has one. */
+const LISTING_MAX_AGE_MS = 10_000;
+
+/** One Slurm through its own commands on this host (design section 5); SLURM_CONF tells several apart. */
+export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueueDependencies = {}): NativeQueue {
+  const config = slurmConfigSchema.parse(input);
+  const { run = slurmRunner(config), uid = process.getuid?.() ?? 0, nowMs = Date.now } = dependencies;
+  let last: { readonly jobs: readonly ListedJob[]; readonly atMs: number } | null = null;
+  const clusterConfig = cached(
+    CONFIG_MAX_AGE_MS,
+    async () => parseClusterConfig(await answerOf(run, configCommand())),
+    nowMs,
+  );
+  const partitions = cached(
+    CONFIG_MAX_AGE_MS,
+    async () => parsePartitions(await answerOf(run, partitionsCommand())),
+    nowMs,
+  );
+
+  /** Everybody's jobs; throws unless squeue proved that this is a listing. */
+  const listing = async (): Promise<readonly ListedJob[]> => {
+    const atMs = nowMs();
+    const nonce = `yard${randomBytes(6).toString('hex')}:`;
+    const result = await run(listCommand(nonce));
+    if (result.kind !== 'exited' || result.code !== 0) throw new ListingUntrusted(`squeue ${describeEnd(result)}`);
+    const jobs = parseListing(result.stdout, nonce);
+    last = { jobs, atMs };
+    return jobs;
+  };
+  const isOurs = (job: ListedJob) => job.uid === String(uid) && parseMarker(job.comment) !== null;
+
+  return {
+    kind: 'slurm',
+
+    fingerprint: async () => {
+      const { clusterName, controller, port } = await clusterConfig();
+      return `slurm:${clusterName}@${controller}:${port}`;
+    },
+
+    capacity: async () => {
+      const [facts, parts, nodes] = await Promise.all([
+        clusterConfig(),
+        partitions(),
+        answerOf(run, nodesCommand()).then(parseNodes),
+      ]);
+      const jobs = last !== null && nowMs() - last.atMs < LISTING_MAX_AGE_MS ? last.jobs : await listing();
+      return capacityReport({
+        config: facts,
+        partitions: parts,
+        nodes,
+        jobs,
+        allowed: config.partitions ?? null,
+        nowMs: nowMs(),
+      });
+    },
+
+    submit: async (order, wrapper): Promise<SubmitAnswer> => {
+      const { pool } = order;
+      if (config.partitions && !config.partitions.includes(pool))
+        return refused(`this agent may not use ${pool === '' ? 'the default partition' : `partition '${pool}'`}`);
+      const native = nativeArguments(order.spec.native.slurm ?? {});
+      if ('problem' in native) return refused(native.problem);
+      const result = await run(submitCommand(order, wrapper, native.args), {
+        stdin: wrapper.script,
+        fd3: environmentFile(wrapper.environment),
+      });
+      if (result.kind === 'not_found')
+        return { kind: 'refused', sentence: `sbatch ${describeEnd(result)}`, permanent: false };
+      return parseSubmitAnswer({ ...result, exitCode: result.kind === 'exited' ? result.code : null });
+    },
+
+    list: async () => (await listing()).filter(isOurs).map(nativeJob),
+
+    accounting: async (nativeIds) => {
+      const wanted = new Set(nativeIds);
+      const listed = (last?.jobs ?? []).filter((job) => isOurs(job) && wanted.has(nativeIdOf(job)));
+      const gone = nativeIds.filter((id) => !listed.some((job) => nativeIdOf(job) === id));
+      return [...(await exitsOf(run, listed, uid)), ...(await storedEnds(gone))];
+    },
+
+    kill: (targets) => killJobs({ run, targets, listing: async () => (await listing()).filter(isOurs) }),
+
+    close: async () => {},
+  };
+
+  /** What slurmdbd stores of jobs that slurmctld has purged. */
+  async function storedEnds(nativeIds: readonly string[]): Promise<NativeJob[]> {
+    if (nativeIds.length === 0 || !(await clusterConfig()).hasAccounting) return [];
+    return parseAccounting(await answerOf(run, accountingCommand(nativeIds)));
+  }
+}
+
+/** Jobs that are still listed, with the exit code that only a second call of squeue tells. */
+async function exitsOf(run: RunSlurm, jobs: readonly ListedJob[], uid: number): Promise<NativeJob[]> {
+  if (jobs.length === 0) return [];
+  const exits = new Map(parseExits(await answerOf(run, exitsCommand(String(uid)))).map((exit) => [exit.jobId, exit]));
+  return jobs.map((job) => {
+    const native = nativeJob(job);
+    const exit = exits.get(job.jobId);
+    if (exit === undefined) return native;
+    const { exitCode, signal, restartCount } = exit;
+    return native.phase === 'ended' ? { ...native, exitCode, signal, restartCount } : { ...native, restartCount };
+  });
+}
+
+/** NUL-separated, as `--export-file` reads it; HOME, USER and PATH are always said, for no login shell sets them. */
+function environmentFile(environment: Readonly<Record<string, string>>): string {
+  const base = {
+    HOME: process.env['HOME'] ?? '/',
+    USER: process.env['USER'] ?? '',
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+  };
+  return Object.entries({ ...base, ...environment })
+    .map(([name, value]) => `${name}=${value}\0`)
+    .join('');
+}
+
+function refused(sentence: string): SubmitAnswer {
+  return { kind: 'refused', sentence, permanent: true };
+}
