@@ -1,4 +1,6 @@
 import type { Database } from './database.ts';
+import { inTransaction, statement } from './in-transaction.ts';
+import { isStillLeader } from './leader-lease.ts';
 
 /** What ended on one cluster lately. */
 export type RecentEnds = {
@@ -13,15 +15,32 @@ export type RecentEnds = {
   readonly badJobs: number;
 };
 
-export function recentEnds(_db: Database, _windowSeconds: number): Promise<RecentEnds[]> {
-  throw new Error('not yet');
+export async function recentEnds(db: Database, windowSeconds: number): Promise<RecentEnds[]> {
+  const { rows } = await statement<RecentEnds>(
+    db.system,
+    `SELECT cluster, count(*)::int AS ended,
+            (count(*) FILTER (WHERE outcome = 'refused'))::int AS refused,
+            (count(*) FILTER (WHERE reason = 'unknown_end'))::int AS vanished,
+            (count(DISTINCT job_id) FILTER (WHERE outcome = 'refused' OR reason = 'unknown_end'))::int AS "badJobs"
+       FROM runs WHERE ended_at > now() - $1 * interval '1 second'
+      GROUP BY cluster ORDER BY cluster`,
+    [windowSeconds],
+  );
+  return rows;
 }
 
 /** Keeps work away from a cluster for a while. False: not the leader. */
 export function openBreaker(
-  _db: Database,
-  _leader: { epoch: number },
-  _breaker: { cluster: string; reason: string; forMs: number },
+  db: Database,
+  leader: { epoch: number },
+  breaker: { cluster: string; reason: string; forMs: number },
 ): Promise<boolean> {
-  throw new Error('not yet');
+  return inTransaction(db.system, async (client) => {
+    if (!(await isStillLeader(client, leader.epoch))) return false;
+    await client.query(
+      `UPDATE clusters SET breaker_until = now() + $2 * interval '1 ms', breaker_reason = $3 WHERE name = $1`,
+      [breaker.cluster, breaker.forMs, breaker.reason],
+    );
+    return true;
+  });
 }
