@@ -30,9 +30,7 @@ test('numbers follow the order of the batch, and each job begins with its event'
 test('one key is one job, however many ask at once, in whatever batches', async () => {
   const before = await countJobs();
   const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`);
-  const batches = Array.from({ length: 12 }, (_, at) =>
-    (at % 2 ? keys : [...keys].reverse()).map((key) => keyed(key)),
-  );
+  const batches = Array.from({ length: 12 }, (_, at) => (at % 2 ? keys : [...keys].reverse()).map((key) => keyed(key)));
   const answers = (await Promise.all(batches.map((batch) => acceptJobs(fresh.db, batch)))).flat();
   const jobs = batches.flat();
   const numbersByKey = new Map<string, Set<number>>();

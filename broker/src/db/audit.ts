@@ -10,7 +10,15 @@ export type AuditEntry = {
   readonly why?: string;
 };
 
-/** Appends to the audit, in the transaction of the change it speaks of (or by itself on `db.system`). */
-export function audit(_client: Queryable, _entry: AuditEntry): Promise<void> {
-  throw new Error('not yet');
+/** Appends to the audit, in the transaction of the change it speaks of. */
+export async function audit(client: Queryable, { actor, action, subject, ...more }: AuditEntry): Promise<void> {
+  const { before = null, after = null, why = null } = more;
+  await client.query(
+    `INSERT INTO audit (id, actor, action, subject, before, after, why) VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6)`,
+    [actor, action, subject, json(before), json(after), why],
+  );
+}
+
+function json(value: unknown): string | null {
+  return value === null ? null : JSON.stringify(value);
 }

@@ -1,4 +1,4 @@
-import type { Viewer } from './as-principal.ts';
+import { asPrincipal, type Viewer } from './as-principal.ts';
 import type { Database } from './database.ts';
 
 export type JobEvent = {
@@ -20,9 +20,23 @@ export type JobEvent = {
 
 /** The events of a job after this sequence number, in order. The job's last one is of kind `ended`. */
 export function jobEvents(
-  _db: Database,
-  _viewer: Viewer,
-  _query: { jobId: string; afterSequence: number; limit: number },
+  db: Database,
+  viewer: Viewer,
+  { jobId, afterSequence, limit }: { jobId: string; afterSequence: number; limit: number },
 ): Promise<JobEvent[]> {
-  throw new Error('not yet');
+  return asPrincipal(db, viewer, async (client) => {
+    const { rows } = await client.query<EventRow>(
+      `SELECT job_id, sequence, at, kind, data FROM events WHERE job_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3`,
+      [jobId, afterSequence, limit],
+    );
+    return rows.map((row) => ({
+      jobId: row.job_id,
+      sequence: row.sequence,
+      at: row.at.toISOString(),
+      kind: row.kind,
+      data: row.data,
+    }));
+  });
 }
+
+type EventRow = { job_id: string; sequence: number; at: Date; kind: JobEvent['kind']; data: Record<string, unknown> };

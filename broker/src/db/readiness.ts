@@ -1,6 +1,12 @@
 import type { Database } from './database.ts';
+import { statement } from './in-transaction.ts';
 
-/** Whether the database answers and its schema is the one this program brings. */
-export function isReady(_db: Database): Promise<boolean> {
-  throw new Error('not yet');
+/** Whether the database answers and has our tables. */
+export async function isReady(db: Database): Promise<boolean> {
+  try {
+    await statement(db.system, 'SELECT FROM federation WHERE id = 1');
+    return db.connectedSinceMs() !== null;
+  } catch {
+    return false;
+  }
 }
