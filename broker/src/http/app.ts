@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import { createAcceptQueue } from '../accept-queue.ts';
 import type { Config } from '../config.ts';
 import { type Acceptance, acceptJobs, type JobToAccept } from '../db/accept-jobs.ts';
+import { countJobs } from '../db/count-jobs.ts';
 import type { Database } from '../db/database.ts';
 import { listClusters } from '../db/list-clusters.ts';
 import { loadSnapshot } from '../db/load-snapshot.ts';
@@ -38,6 +39,8 @@ export type AppOptions = {
   readonly maxStreams?: number;
 };
 
+/** Counting a million jobs takes a tenth of a second: scrapers may not make it happen more often than this. */
+const COUNT_MS = 10_000;
 const EVERYONE = { viewer: { seeAll: true, groups: [] } };
 
 /** The HTTP interface, ready to listen or to be asked by `inject`. Closing it answers what it took and ends every stream. */
@@ -48,6 +51,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     disableRequestLogging: true,
     bodyLimit: 1_048_576,
     routerOptions: { maxParamLength: 256 },
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
     requestTimeout: 60_000,
     ...(tls ? { https: { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) } } : {}),
   }) as FastifyInstance;
@@ -107,7 +111,7 @@ function createParts(
   const notifications = createNotifications();
   const stopListening = db.listen(notifications.publish, () => notifications.publish({ t: '*' }));
   const metrics = createMetrics({
-    jobsByState: async () => ({}),
+    jobsByState: atMostEvery(COUNT_MS, () => countJobs(db)),
     clusters: async () =>
       (await listClusters(db, EVERYONE.viewer)).items.map(({ name, state, reportAgeMs }) => ({
         name,
@@ -128,5 +132,20 @@ function createParts(
   return {
     ...{ db, placement, accepts, clusterViews, notifications, streams, metrics, grpcAddress },
     isStopping: () => stopping,
+  };
+}
+
+/** The same answer for everybody who asks within the time. */
+function atMostEvery<Answer>(ms: number, ask: () => Promise<Answer>): () => Promise<Answer> {
+  let last: { at: number; answer: Promise<Answer> } | null = null;
+  return () => {
+    if (last === null || performance.now() - last.at > ms) {
+      const answer = ask();
+      last = { at: performance.now(), answer };
+      answer.catch(() => {
+        last = null;
+      });
+    }
+    return last.answer;
   };
 }

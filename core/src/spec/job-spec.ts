@@ -114,7 +114,7 @@ export const jobSpecSchema = z
       .prefault({}),
     startAfter: z.iso.datetime({ offset: true }).optional(),
     startDeadline: z.iso.datetime({ offset: true }).optional(),
-    labels: z.record(line(63), z.string().max(253)).default({}),
+    labels: z.record(line(63), noNul.max(253)).default({}),
     native: z
       .strictObject({
         slurm: nativeOptions.optional(),

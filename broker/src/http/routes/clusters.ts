@@ -8,7 +8,6 @@ import { newToken, tokenHash } from '../../token.ts';
 import { requireRole } from '../auth.ts';
 import { clusterName, clusterParams } from '../input.ts';
 
-type ByName = { Params: z.output<typeof clusterParams> };
 const whyBody = z.strictObject({ why: z.string().max(1000).optional() }).nullish();
 const newCluster = z.strictObject({ name: clusterName });
 const forgetBody = z.strictObject({ runsAreDead: z.literal(true), why: z.string().max(1000).optional() });

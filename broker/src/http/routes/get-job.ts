@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import type { z } from 'zod';
 import { jobParams } from '../input.ts';
 import { jobJson } from '../job-json.ts';
 import { visibleJob } from '../visible-job.ts';
