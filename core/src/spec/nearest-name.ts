@@ -1,7 +1,7 @@
-/** The known name that somebody probably meant by `name`, or null when none is close (a third of its letters wrong, at least two). */
+/** The known name that somebody probably meant by `name`, or null when none is close: a third of its letters wrong, two at least, one in a short name. */
 export function nearestName(name: string, known: Iterable<string>): string | null {
   let best: string | null = null;
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  let bestDistance = (name.length <= 3 ? 1 : Math.max(2, Math.floor(name.length / 3))) + 1;
   for (const candidate of known) {
     const distance = editDistance(fold(name), fold(candidate));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];

@@ -4,9 +4,9 @@ import { nearestName } from './nearest-name.ts';
 import { outputPatternProblem } from './output-path.ts';
 import { parseRangeSet } from './range-set.ts';
 import { knownNames } from './schema-names.ts';
+import type { SpecProblem } from './spec-problem.ts';
 
-/** One thing that is wrong with a spec: where (`/resources/walltimeSeconds`, '' for the whole), what, and what to do. */
-export type SpecProblem = { readonly path: string; readonly message: string; readonly hint?: string };
+export type { SpecProblem } from './spec-problem.ts';
 
 export type SpecValidation = { ok: true; spec: JobSpec } | { ok: false; problems: SpecProblem[] };
 

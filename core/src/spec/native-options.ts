@@ -1,0 +1,43 @@
+/**
+ * The long options of sbatch(1) that a job may carry under `native.slurm`, and whether they take a value: those that the spec does
+ * not say itself and that change neither who the job is, nor how it is found again, nor whether it can start twice. A cluster's own
+ * policy may allow fewer.
+ */
+export const NATIVE_SLURM_OPTIONS: Readonly<Record<string, 'text' | 'flag'>> = {
+  account: 'text',
+  'acctg-freq': 'text',
+  bb: 'text',
+  contiguous: 'flag',
+  'core-spec': 'text',
+  'cores-per-socket': 'text',
+  'cpus-per-gpu': 'text',
+  distribution: 'text',
+  exclude: 'text',
+  'gpus-per-task': 'text',
+  hint: 'text',
+  licenses: 'text',
+  'mail-type': 'text',
+  'mail-user': 'text',
+  'mem-per-gpu': 'text',
+  mincpus: 'text',
+  nice: 'text',
+  nodelist: 'text',
+  'ntasks-per-core': 'text',
+  'ntasks-per-socket': 'text',
+  'open-mode': 'text',
+  overcommit: 'flag',
+  oversubscribe: 'flag',
+  partition: 'text',
+  profile: 'text',
+  propagate: 'text',
+  qos: 'text',
+  reservation: 'text',
+  'sockets-per-node': 'text',
+  'spread-job': 'flag',
+  switches: 'text',
+  'thread-spec': 'text',
+  'threads-per-core': 'text',
+  tmp: 'text',
+  'use-min-nodes': 'flag',
+  wckey: 'text',
+};
