@@ -23,8 +23,9 @@ const starts = () => log().match(/started/g)?.length ?? 0;
 
 test('starts the files of its folder and ends them all', async () => {
   const file = join(dir, 'east.yaml');
-  writeFileSync(file, 'cluster: east\n');
-  expect(agentFiles(dir)).toEqual([file]);
+  writeFileSync(file, 'cluster: east\nbroker: 127.0.0.1:1\n');
+  expect(agentFiles(dir, '127.0.0.1:2')).toEqual([file]);
+  expect(readFileSync(file, 'utf8')).toBe('cluster: east\nbroker: 127.0.0.1:2\n');
   const agents = createAgentProcesses({ logDir: dir, warn: () => {}, command: fakeAgent(lives) });
   agents.start(file);
   await expect.poll(log).toContain(`started agent run ${file}`);

@@ -68,13 +68,19 @@ export function createAgentProcesses(options: {
   };
 }
 
-/** The agent files of earlier starts. */
-export function agentFiles(dir: string): string[] {
+/** The agent files of all starts, with the address that this broker listens on today. */
+export function agentFiles(dir: string, broker: string): string[] {
   if (!existsSync(dir)) return [];
-  return readdirSync(dir)
+  const files = readdirSync(dir)
     .filter((name) => name.endsWith('.yaml'))
     .sort()
     .map((name) => join(dir, name));
+  for (const file of files) {
+    const text = readFileSync(file, 'utf8');
+    const current = text.replace(/^broker: .*$/m, `broker: ${broker}`);
+    if (current !== text) writeFileSync(file, current, { mode: 0o600 });
+  }
+  return files;
 }
 
 function end(child: ChildProcess): Promise<void> {

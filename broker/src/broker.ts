@@ -7,6 +7,7 @@ import { startEmbeddedPostgres } from './db/embedded-postgres.ts';
 import { ensurePartitions } from './db/ensure-partitions.ts';
 import { purgeLogReads } from './db/log-reads.ts';
 import { migrate } from './db/migrate.ts';
+import { SwitchyardError } from './errors.ts';
 import { type GrpcServer, startGrpc } from './grpc/server.ts';
 import { buildApp } from './http/app.ts';
 import { startScheduler } from './scheduler/leader.ts';
@@ -35,8 +36,7 @@ export async function startBroker(config: Config, version: string): Promise<Brok
   };
   try {
     const { url: databaseUrl, words } = await findDatabase(config, stops);
-    await migrate(databaseUrl);
-    const db = await openDatabase({ url: databaseUrl, applicationName: `switchyard ${version}` });
+    const db = await openMigrated(databaseUrl, words, version);
     stops.push(() => db.close());
     await ensurePartitions(db);
 
@@ -76,6 +76,22 @@ async function findDatabase(config: Config, stops: (() => unknown)[]): Promise<{
   const embedded = await startEmbeddedPostgres({ dataDir });
   stops.push(() => embedded.stop());
   return { url: embedded.url, words: `embedded PostgreSQL, data in ${dataDir}` };
+}
+
+async function openMigrated(url: string, words: string, version: string): Promise<Database> {
+  try {
+    await migrate(url);
+    return await openDatabase({ url, applicationName: `switchyard ${version}` });
+  } catch (error) {
+    if (!(error instanceof SwitchyardError)) throw error;
+    throw new SwitchyardError(error.code, `The database (${words}) cannot be used: ${error.message}`, {
+      hint:
+        error.retryable && error.cause
+          ? `Is it running, and is DATABASE_URL right? (${String((error.cause as Error).message)})`
+          : (error.hint ?? ''),
+      cause: error,
+    });
+  }
 }
 
 /** Says in one sentence which port is taken and what to do about it. */

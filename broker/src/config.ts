@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { isLoopback } from './loopback.ts';
 import { unknownKeyProblem } from './unknown-key-problem.ts';
 
-const port = z.int().min(0).max(65_535);
+const portWords = 'must be a port number, or 0 for any free one';
+const port = z.int(portWords).min(0, portWords).max(65_535, portWords);
 const tls = z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) });
 const endpoint = (defaultPort: number) =>
   z

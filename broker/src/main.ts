@@ -41,7 +41,7 @@ try {
   introduce(config, broker, token, context);
 
   const clusters = await addDefaultClusters(config, broker);
-  for (const file of agentFiles(join(config.dataDir, 'agents'))) agents.start(file);
+  for (const file of agentFiles(join(config.dataDir, 'agents'), broker.grpcAddress)) agents.start(file);
   const endAnnouncing = announceClusters(broker.db, (name, sentence) => screen.row(name, sentence));
   stopping.signal.addEventListener('abort', endAnnouncing, { once: true });
 

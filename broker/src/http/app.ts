@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify';
 import { createAcceptQueue } from '../accept-queue.ts';
 import type { Config } from '../config.ts';
 import { type Acceptance, acceptJobs, type JobToAccept } from '../db/accept-jobs.ts';
@@ -48,7 +48,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { tls, logger = false } = options;
   const app = Fastify({
     logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1_048_576,
     routerOptions: { maxParamLength: 256 },
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
