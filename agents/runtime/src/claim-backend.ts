@@ -1,0 +1,184 @@
+import { endedTasks } from '@switchyard/core/lifecycle/ended-tasks.ts';
+import { parseMarker } from '@switchyard/core/spec/marker.ts';
+import { outputPath } from '@switchyard/core/spec/output-path.ts';
+import { contains, difference, rangeSet } from '@switchyard/core/spec/range-set.ts';
+import type { Backend, KnownRun, RunStatus } from './backend.ts';
+import { type BackendState, type ClaimBackendOptions, changing, takeClaims } from './backend-state.ts';
+import { openClaimStore } from './claim-store.ts';
+import { openForgottenLog } from './forgotten-log.ts';
+import { killLeftovers, killRun } from './kill-run.ts';
+import { createListingTrust } from './listing-trust.ts';
+import { observeRuns } from './observe-runs.ts';
+import { nextPollMs } from './poll-pace.ts';
+import { readClaims } from './read-claims.ts';
+import { readOutput } from './read-output.ts';
+import { listRunIds, loadRun } from './run-files.ts';
+import { stateBirthMs } from './state-birth.ts';
+import { submitRun } from './submit-run.ts';
+import { hasEnded, openTasks, statusOf, type TrackedRun } from './tracked-run.ts';
+import { withdrawUnknown } from './withdraw-unknown.ts';
+
+const GRACE_MS = 90_000;
+/** How many times the grace a mass disappearance must last before it is believed. */
+const BELIEVED_AFTER_GRACES = 10;
+
+/**
+ * A cluster with batch scripts and a shared file system as a Backend: exactly once by claims (design section 5). Everything
+ * it knows is rebuilt here from the state directory; the first `observe` adds what the cluster shows.
+ */
+export async function claimBackend(options: ClaimBackendOptions): Promise<Backend> {
+  const state = await openState(options);
+  await loadRuns(state);
+  return {
+    kind: options.queue.kind,
+    fingerprint: () => options.queue.fingerprint(),
+    capacity: () => options.queue.capacity(),
+    submit: (order, { observedBefore }) => once(state, order.runId, () => submitRun(state, order, observedBefore)),
+    observe: () => observeRuns(state),
+    withdraw: (runId) => withdraw(state, runId),
+    cancel: (runId) => cancel(state, runId),
+    forget: (runIds) => forget(state, runIds),
+    cancelStray: (stray) => cancelStray(state, stray),
+    readLog: (request) => readLog(state, request),
+    inventory: (forgottenAbove) => inventory(state, forgottenAbove),
+    nextObserveMs: () => pace(state),
+    close: async () => {
+      state.closed = true;
+      await Promise.allSettled(state.submits.values());
+      await options.queue.close();
+    },
+  };
+}
+
+async function openState(options: ClaimBackendOptions): Promise<BackendState> {
+  const now = options.now ?? Date.now;
+  return {
+    options,
+    queue: options.queue,
+    store: openClaimStore(options.stateDir),
+    forgotten: await openForgottenLog(options.stateDir, now),
+    trust: createListingTrust((options.graceMs ?? GRACE_MS) * BELIEVED_AFTER_GRACES, now),
+    runs: new Map(),
+    changed: new Set(),
+    submits: new Map(),
+    birthMs: await stateBirthMs(options.stateDir),
+    now,
+    lastChangeMs: now(),
+    listingMs: 0,
+    closed: false,
+  };
+}
+
+async function loadRuns(state: BackendState): Promise<void> {
+  for (const runId of await listRunIds(state.options.stateDir)) {
+    const found = await loadRun(state.store.directory(runId));
+    if (!found) continue;
+    state.runs.set(runId, found.run);
+    await readClaims(state, found.run, found.claimed);
+    state.changed.add(runId);
+  }
+}
+
+/** An Offer that is repeated while the first is under way waits for the same answer. */
+async function once(state: BackendState, runId: string, work: () => Promise<RunStatus>): Promise<RunStatus> {
+  const before = state.submits.get(runId);
+  if (before) return before;
+  const mine = work().finally(() => state.submits.delete(runId));
+  state.submits.set(runId, mine);
+  return mine;
+}
+
+async function withdraw(state: BackendState, runId: string): Promise<RunStatus> {
+  const run = state.runs.get(runId);
+  if (!run) return withdrawUnknown(state, runId);
+  await changing(state, run, () => claimUnstarted(state, run, 'withdrawn'));
+  // At leisure: nothing of it can start any more, whether this works or not.
+  void killLeftovers(state, run).catch(() => {});
+  return statusOf(run);
+}
+
+async function cancel(state: BackendState, runId: string): Promise<RunStatus> {
+  const run = state.runs.get(runId);
+  if (!run) return withdrawUnknown(state, runId);
+  const isFirst = !run.cancelWanted;
+  run.cancelWanted = true;
+  run.restless = true;
+  await changing(state, run, () => claimUnstarted(state, run, 'cancelled'));
+  if (isFirst) {
+    // A kill that fails is repeated after the next listings, until the end is seen.
+    await killRun(state, run).catch(() => {});
+    state.lastChangeMs = state.now();
+  }
+  return statusOf(run);
+}
+
+function claimUnstarted(state: BackendState, run: TrackedRun, purpose: 'withdrawn' | 'cancelled'): Promise<void> {
+  const end =
+    purpose === 'withdrawn'
+      ? ({ outcome: 'withdrawn' } as const)
+      : ({ outcome: 'cancelled', reason: 'cancelled_by_user' } as const);
+  return takeClaims(state, run, difference(openTasks(run), run.started), purpose, end);
+}
+
+async function forget(state: BackendState, runIds: readonly string[]): Promise<string[]> {
+  const known = runIds.flatMap((runId) => state.runs.get(runId) ?? []);
+  const ended = known.filter(hasEnded);
+  await state.forgotten.append(ended.map((run) => knownRun(run, true)));
+  for (const run of ended) {
+    if (run.hasDirectory) await state.store.remove(run.order.runId);
+    state.runs.delete(run.order.runId);
+    state.changed.delete(run.order.runId);
+  }
+  const kept = new Set(known.filter((run) => !hasEnded(run)).map((run) => run.order.runId));
+  return runIds.filter((runId) => !kept.has(runId));
+}
+
+/** Only what cannot start, or what nobody knows: the native job that holds a claim is a run, not a stray. */
+async function cancelStray(state: BackendState, stray: { nativeId: string; runId: string }): Promise<void> {
+  const run = state.runs.get(stray.runId);
+  const holdsClaim = (id: string) =>
+    [...(run?.claims.values() ?? [])].some((claim) => claim.by === 'wrapper' && claim.nativeId === id);
+  if (holdsClaim(stray.nativeId)) return;
+  const line = (await state.queue.list()).find(({ nativeId }) => nativeId === stray.nativeId);
+  if (!line || line.phase === 'ended' || parseMarker(line.marker)?.runId !== stray.runId) return;
+  await state.queue.kill([{ nativeId: line.nativeId, marker: line.marker }]);
+}
+
+async function readLog(state: BackendState, request: Parameters<Backend['readLog']>[0]) {
+  const { runId, task, stream, ...piece } = request;
+  const run = state.runs.get(runId);
+  const status = run ? statusOf(run) : (await state.forgotten.find(runId))?.status;
+  if (!status) return { data: new Uint8Array(), end: true, problem: 'this cluster knows no such run' };
+  const template = stream === 'stdout' ? status.stdoutPath : status.stderrPath;
+  const path = outputPath(template, task, await hostOf(state, run, status, task));
+  const ended = () => (run ? contains(run.ended, task) : contains(endedTasks(status.ends), task));
+  return readOutput({ ...piece, path, hasEnded: ended });
+}
+
+/** `%N` in a path is the node that started the task. */
+async function hostOf(state: BackendState, run: TrackedRun | undefined, status: RunStatus, task: number) {
+  const end = status.ends.find(({ tasks }) => contains(rangeSet(tasks), task));
+  if (end?.host) return end.host;
+  const claim = run?.hasDirectory ? await state.store.read(run.order.runId, task) : null;
+  return claim?.record.by === 'wrapper' && claim.record.host !== '' ? claim.record.host : undefined;
+}
+
+async function inventory(state: BackendState, forgottenAbove: number): Promise<KnownRun[]> {
+  const known = [...state.runs.values()].map((run) => knownRun(run, false));
+  const forgotten = await state.forgotten.above(forgottenAbove);
+  return [...known, ...forgotten.filter(({ order }) => order.jobId !== '' && !state.runs.has(order.runId))];
+}
+
+function knownRun(run: TrackedRun, forgotten: boolean): KnownRun {
+  return { order: run.order, status: statusOf(run), forgotten };
+}
+
+function pace(state: BackendState): number {
+  const open = [...state.runs.values()].filter((run) => !hasEnded(run));
+  return nextPollMs({
+    listingMs: state.listingMs,
+    quietMs: state.now() - state.lastChangeMs,
+    restless: open.some((run) => run.restless || run.pending !== null),
+    open: open.length,
+  });
+}
