@@ -119,8 +119,8 @@ test.each<[string, string[], RegExp]>([
   ['a script and a command', ['submit', 'relax.sh', '--', 'hostname'], /not both/],
   ['nothing', ['submit'], /nothing to submit/],
   ['no such file', ['submit', 'absent.sh'], /no file absent.sh/],
-  ['a bad time', ['submit', '--time', 'soon', '--', 'true'], /--time: 'soon' is not a time/],
-  ['a bad count', ['submit', '-n', '0', '--', 'true'], /'0' is invalid/],
+  ['a bad time', ['submit', '--time', 'soon', '--', 'true'], /--time: 'soon' is not a time limit/],
+  ['a bad count', ['submit', '-n', '0', '--', 'true'], /--ntasks: '0' is not a number above 0/],
   ['an unknown option', ['submit', '--nodez', '2', '--', 'true'], /unknown option '--nodez'[\s\S]*--nodes/],
 ])('%s is a usage error that costs no request', async (_, args, message) => {
   script();

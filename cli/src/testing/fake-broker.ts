@@ -68,9 +68,10 @@ export function problem(status: number, code: string, detail: string, more: obje
   };
 }
 
-/** Server-sent events, then the end of the stream unless `open`. */
-export function eventStream(events: { event?: string; data: unknown }[], open = false): Reply {
+/** Server-sent events, then the end of the stream unless `open`; `onOpen` is told when somebody reads. */
+export function eventStream(events: { event?: string; data: unknown }[], open = false, onOpen = () => {}): Reply {
   return (response) => {
+    onOpen();
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (const { event, data } of events)
       response.write(`${event ? `event: ${event}\n` : ''}data: ${JSON.stringify(data)}\n\n`);

@@ -48,6 +48,7 @@ function redrawn(cli: Cli): Progress {
     clear: () => {
       clearInterval(timer);
       if (drawn) cli.io.stderr.write('\r\u001b[2K');
+      drawn = false;
     },
   };
 }
