@@ -47,8 +47,14 @@ export type ClusterKind = (typeof CLUSTER_KINDS)[number];
 
 const nativeOptions = z.record(
   line(64),
-  z.union([line(4096), z.number(), z.boolean(), z.record(line(253), line(253))]),
+  z.union([line(4096), z.number(), z.boolean(), z.record(line(253), line(253))], {
+    error: 'must be one line of text, a number, true or false, or a map of texts',
+  }),
 );
+
+const jobReference = z.union([z.int().min(1), z.uuid('must be the number or the id of a job')], {
+  error: 'must be the number or the id of a job',
+});
 
 export const jobSpecSchema = z
   .strictObject({
@@ -67,7 +73,7 @@ export const jobSpecSchema = z
     resources: resourcesSchema.prefault({}),
     array: arraySchema.optional(),
     dependsOn: z
-      .array(z.strictObject({ job: z.union([z.int().min(1), z.uuid()]), when: z.enum(WHEN).default('succeeded') }))
+      .array(z.strictObject({ job: jobReference, when: z.enum(WHEN).default('succeeded') }))
       .max(1000)
       .default([]),
     env: z

@@ -1,9 +1,10 @@
 /** The known name that somebody probably meant by `name`, or null when none is close: a third of its letters wrong, two at least, one in a short name. */
 export function nearestName(name: string, known: Iterable<string>): string | null {
+  const folded = fold(name);
   let best: string | null = null;
-  let bestDistance = (name.length <= 3 ? 1 : Math.max(2, Math.floor(name.length / 3))) + 1;
+  let bestDistance = (folded.length <= 3 ? 1 : Math.max(2, Math.floor(folded.length / 3))) + 1;
   for (const candidate of known) {
-    const distance = editDistance(fold(name), fold(candidate));
+    const distance = editDistance(folded, fold(candidate));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;

@@ -14,12 +14,13 @@ export type OutputNames = {
 };
 
 const SYMBOL = /%(\d{0,2})(.?)/gsu;
-const KNOWN = 'jJAaxuN%';
+const NUMBERS = 'jJAa';
+const KNOWN = `${NUMBERS}xuN%`;
 
 /** What is wrong with a pattern, as a sentence; null when it can be honoured. */
 export function outputPatternProblem(pattern: string): string | null {
-  for (const [whole, , symbol] of pattern.matchAll(SYMBOL))
-    if (symbol === '' || !KNOWN.includes(symbol!))
+  for (const [whole, width, symbol] of pattern.matchAll(SYMBOL))
+    if (symbol === '' || !(width === '' ? KNOWN : NUMBERS).includes(symbol!))
       return `'${whole}' cannot be filled in here: known are %j %J %A %a %x %u %N and %%`;
   // sbatch(1): a backslash switches all replacement off, which no other cluster knows.
   if (pattern.includes('\\')) return 'a backslash in an output path means different things on different clusters';

@@ -21,7 +21,9 @@ export function validateJobSpec(input: unknown): SpecValidation {
 function problemsOf(issue: z.core.$ZodIssue): SpecProblem[] {
   const path = pointer(issue.path);
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownName(issue.path, key));
-  return [{ path, message: issue.message }];
+  if (issue.code === 'invalid_key')
+    return [{ path, message: `this name ${issue.issues[0]?.message ?? 'is not possible'}` }];
+  return [{ path, message: issue.message.replace(/^Invalid input: /, '') }];
 }
 
 function unknownName(parent: readonly PropertyKey[], key: string): SpecProblem {
@@ -34,6 +36,7 @@ function unknownName(parent: readonly PropertyKey[], key: string): SpecProblem {
 /** What no single field's type says. */
 function furtherProblems(spec: JobSpec): SpecProblem[] {
   return [
+    ...scriptProblems(spec),
     ...sizeProblems(spec),
     ...arrayProblems(spec),
     ...retryProblems(spec),
@@ -41,6 +44,23 @@ function furtherProblems(spec: JobSpec): SpecProblem[] {
     ...resourceProblems(spec),
     ...timeProblems(spec),
   ];
+}
+
+function scriptProblems({ script = '' }: JobSpec): SpecProblem[] {
+  const problems: SpecProblem[] = [];
+  if (script.includes('\r\n'))
+    problems.push({
+      path: '/script',
+      message: 'has DOS line breaks, which no interpreter line survives',
+      hint: 'convert it with dos2unix',
+    });
+  if (/^#BSUB\b/m.test(script) && !/^#SBATCH\b/m.test(script))
+    problems.push({
+      path: '/script',
+      message: '#BSUB lines are not read yet, and they are not silently dropped',
+      hint: 'write them as fields of the spec or as #SBATCH lines',
+    });
+  return problems;
 }
 
 function sizeProblems({ script, env }: JobSpec): SpecProblem[] {
