@@ -13,6 +13,7 @@ import {
   submitCommand,
 } from './commands.ts';
 import { type SlurmConfigInput, slurmConfigSchema } from './config.ts';
+import { environmentFile } from './environment-file.ts';
 import { killJobs } from './kill-jobs.ts';
 import { nativeIdOf, nativeJob } from './native-job.ts';
 import { nativeArguments } from './native-options.ts';
@@ -24,6 +25,9 @@ import { parseNodes } from './parse/nodes.ts';
 import { parsePartitions } from './parse/partitions.ts';
 import { parseSubmitAnswer } from './parse/submit-answer.ts';
 import { answerOf, describeEnd, type RunSlurm, slurmRunner } from './slurm-commands.ts';
+import { createVanishedTasks } from './vanished-tasks.ts';
+
+type Listing = { readonly jobs: readonly ListedJob[]; readonly atMs: number };
 
 export type SlurmQueueDependencies = { readonly run?: RunSlurm; readonly uid?: number; readonly nowMs?: () => number };
 
@@ -36,7 +40,7 @@ const LISTING_MAX_AGE_MS = 10_000;
 export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueueDependencies = {}): NativeQueue {
   const config = slurmConfigSchema.parse(input);
   const { run = slurmRunner(config), uid = process.getuid?.() ?? 0, nowMs = Date.now } = dependencies;
-  let last: { readonly jobs: readonly ListedJob[]; readonly atMs: number } | null = null;
+  let last: Listing | null = null;
   const clusterConfig = cached(
     CONFIG_MAX_AGE_MS,
     async () => parseClusterConfig(await answerOf(run, configCommand())),
@@ -49,16 +53,16 @@ export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueu
   );
 
   /** Everybody's jobs; throws unless squeue proved that this is a listing. */
-  const listing = async (): Promise<readonly ListedJob[]> => {
+  const listing = async (): Promise<Listing> => {
     const atMs = nowMs();
     const nonce = `yard${randomBytes(6).toString('hex')}:`;
     const result = await run(listCommand(nonce));
     if (result.kind !== 'exited' || result.code !== 0) throw new ListingUntrusted(`squeue ${describeEnd(result)}`);
-    const jobs = parseListing(result.stdout, nonce);
-    last = { jobs, atMs };
-    return jobs;
+    last = { jobs: parseListing(result.stdout, nonce), atMs };
+    return last;
   };
   const isOurs = (job: ListedJob) => job.uid === String(uid) && parseMarker(job.comment) !== null;
+  const vanishedTasks = createVanishedTasks();
 
   return {
     kind: 'slurm',
@@ -74,7 +78,7 @@ export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueu
         partitions(),
         answerOf(run, nodesCommand()).then(parseNodes),
       ]);
-      const jobs = last !== null && nowMs() - last.atMs < LISTING_MAX_AGE_MS ? last.jobs : await listing();
+      const { jobs } = last !== null && nowMs() - last.atMs < LISTING_MAX_AGE_MS ? last : await listing();
       return capacityReport({
         config: facts,
         partitions: parts,
@@ -93,14 +97,18 @@ export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueu
       if ('problem' in native) return refused(native.problem);
       const result = await run(submitCommand(order, wrapper, native.args), {
         stdin: wrapper.script,
-        fd3: environmentFile(wrapper.environment),
+        fd3: environmentFile(order, wrapper),
       });
       if (result.kind === 'not_found')
         return { kind: 'refused', sentence: `sbatch ${describeEnd(result)}`, permanent: false };
       return parseSubmitAnswer({ ...result, exitCode: result.kind === 'exited' ? result.code : null });
     },
 
-    list: async () => (await listing()).filter(isOurs).map(nativeJob),
+    list: async () => {
+      const { jobs, atMs } = await listing();
+      const ours = jobs.filter(isOurs);
+      return [...ours.map(nativeJob), ...vanishedTasks({ jobs: ours, atMs }, await recordsLastMs())];
+    },
 
     accounting: async (nativeIds) => {
       const wanted = new Set(nativeIds);
@@ -109,10 +117,16 @@ export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueu
       return [...(await exitsOf(run, listed, uid)), ...(await storedEnds(gone))];
     },
 
-    kill: (targets) => killJobs({ run, targets, listing: async () => (await listing()).filter(isOurs) }),
+    kill: (targets) => killJobs({ run, targets, listing: async () => (await listing()).jobs.filter(isOurs) }),
 
     close: async () => {},
   };
+
+  /** How long the controller is sure to keep the record of an ended job (slurm.conf(5) MinJobAge; 0: for ever). */
+  async function recordsLastMs(): Promise<number> {
+    const { minJobAgeSeconds } = await clusterConfig();
+    return minJobAgeSeconds === 0 ? Number.POSITIVE_INFINITY : (minJobAgeSeconds ?? 0) * 1000;
+  }
 
   /** What slurmdbd stores of jobs that slurmctld has purged. */
   async function storedEnds(nativeIds: readonly string[]): Promise<NativeJob[]> {
@@ -132,18 +146,6 @@ async function exitsOf(run: RunSlurm, jobs: readonly ListedJob[], uid: number): 
     const { exitCode, signal, restartCount } = exit;
     return native.phase === 'ended' ? { ...native, exitCode, signal, restartCount } : { ...native, restartCount };
   });
-}
-
-/** NUL-separated, as `--export-file` reads it; HOME, USER and PATH are always said, for no login shell sets them. */
-function environmentFile(environment: Readonly<Record<string, string>>): string {
-  const base = {
-    HOME: process.env['HOME'] ?? '/',
-    USER: process.env['USER'] ?? '',
-    PATH: '/usr/local/bin:/usr/bin:/bin',
-  };
-  return Object.entries({ ...base, ...environment })
-    .map(([name, value]) => `${name}=${value}\0`)
-    .join('');
 }
 
 function refused(sentence: string): SubmitAnswer {
