@@ -13,7 +13,9 @@ export type LogToFollow = {
 const PIECE_BYTES = 65_536;
 /** The agent holds the question so long when there is nothing new: output arrives at once and silence costs little. */
 const WAIT_MS = 5000;
-const LOOK_AGAIN_MS = 2000;
+const LOOK_AGAIN_MS = 1000;
+/** An agent that answers "nothing new" at once cannot wait for bytes: then we do. */
+const QUICK_MS = 250;
 
 /** Streams the output of a task from where it is until it has ended, also when the job has not started yet or starts again elsewhere. */
 export async function followLog(request: FastifyRequest, reply: FastifyReply, log: LogToFollow): Promise<FastifyReply> {
@@ -40,6 +42,7 @@ export async function followLog(request: FastifyRequest, reply: FastifyReply, lo
       followed = run.id;
       const waitMs = job.endedAt === null ? WAIT_MS : 0;
       const piece = { run, task: log.task, stream: log.stream, offset, limitBytes: PIECE_BYTES, waitMs };
+      const asked = performance.now();
       const chunk = await readLogPiece(request.server.parts, piece);
       if (chunk !== null && chunk.data.length > 0) {
         await stream.send({ data: { offset, data: chunk.data.toString('base64') } });
@@ -47,7 +50,7 @@ export async function followLog(request: FastifyRequest, reply: FastifyReply, lo
       } else if (chunk?.end || isOver(job)) {
         await stream.send({ event: 'end', data: { offset, ...problem(chunk?.problem, chunk === null) } });
         break;
-      } else if (chunk?.problem) await watch.changed(LOOK_AGAIN_MS);
+      } else if (chunk?.problem || performance.now() - asked < QUICK_MS) await watch.changed(LOOK_AGAIN_MS);
     }
   } catch (error) {
     request.log.warn({ err: error }, 'a log stream broke');
