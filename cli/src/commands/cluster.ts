@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { Option } from 'commander';
-import { type DefineCommand, say } from '../cli.ts';
+import { type Cli, type DefineCommand, say } from '../cli.ts';
 import { agentYaml } from '../cluster/agent-yaml.ts';
 import { usage } from '../failure.ts';
 import { plainText } from '../format/plain-text.ts';
@@ -20,7 +21,9 @@ export const defineCluster: DefineCommand = (command, cli) => {
       const client = await cli.connect();
       const added = await client.once<Added>('/v1/clusters', { name });
       const broker = options.broker ?? added.broker ?? `${new URL(client.url).hostname}:8471`;
-      cli.io.stdout.write(agentYaml({ name, token: added.token, kind: options.kind, broker }));
+      cli.io.stdout.write(
+        agentYaml({ name, token: added.token, kind: options.kind, broker, stateDir: stateDir(cli, name) }),
+      );
       const file = `${plainText(name)}.yaml`;
       say(cli, `Keep this as ${file} (mode 0600) beside the cluster: the token in it is not shown again.`);
       say(cli, `Then: yard agent check ${file} && yard agent run ${file}`);
@@ -55,6 +58,11 @@ export const defineCluster: DefineCommand = (command, cli) => {
       say(cli, plainText(`${name} is forgotten; its runs have ended here.`));
     });
 };
+
+/** On most sites every node sees the home of a user, as it must be. */
+function stateDir({ io }: Cli, name: string): string {
+  return join(io.env['HOME'] || '/var/tmp', 'switchyard', name);
+}
 
 const verbs = [
   ['cordon', 'place nothing new there', 'takes nothing new; what is there goes on.'],

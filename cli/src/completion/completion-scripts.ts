@@ -36,8 +36,13 @@ if [[ "\${funcstack[1]}" == _yard ]]; then _yard "$@"; else compdef _yard yard; 
   fish: `# fish completion for yard
 function __yard_complete
   set -l words (commandline -opc) (commandline -ct)
-  yard __complete -- $words[2..-1] 2>/dev/null
+  set -l candidates (yard __complete -- $words[2..-1] 2>/dev/null)
+  if test (count $candidates) -gt 0
+    printf '%s\\n' $candidates
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
-complete -c yard -a '(__yard_complete)'
+complete -c yard -f -a '(__yard_complete)'
 `,
 };
