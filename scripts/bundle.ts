@@ -43,4 +43,5 @@ for (const [name, entry] of Object.entries(entries)) {
 }
 cpSync(join(root, 'migrations'), join(dist, 'migrations'), { recursive: true });
 cpSync(join(root, 'examples'), join(dist, 'examples'), { recursive: true });
+cpSync(join(root, 'node_modules/@fastify/swagger-ui/static'), join(dist, 'swagger-ui'), { recursive: true });
 writeFileSync(join(dist, 'package.json'), '{ "type": "module" }\n');
