@@ -103,9 +103,9 @@ function recordedEnd(record: ClaimEnd, signals: readonly string[], native: Own, 
   if (native === null)
     return evidence.neverSeen.listingsWithout >= UNKNOWN_END_LISTINGS ? fromRecord(record, signals, evidence) : null;
   if (native.phase !== 'ended') return null;
-  // Whoever kills a job signals it first: exit 0 without a signal came before the kill. Running out of memory is the
+  // Whoever kills a job signals it first: exit 0 without such a signal came before the kill. Running out of memory is the
   // exception, for the kernel kills a child and the script may still exit 0.
-  const untouched = record.code === 0 && signals.length === 0;
+  const untouched = record.code === 0 && !signals.some(kills);
   const killed = untouched && native.end !== 'out_of_memory' ? null : killedEnd(native, evidence.cancelWanted);
   return killed ? { ...killed, ...exitOf(record.code) } : fromRecord(record, signals, evidence);
 }
