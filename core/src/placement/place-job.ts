@@ -46,7 +46,7 @@ const shut = new WeakMap<ShapeOptions, Reason>();
 function shutReason(options: ShapeOptions): Reason {
   const known = shut.get(options);
   if (known) return known;
-  const reason = noCluster([...options.refusals, ...oncePerCluster(options.candidates.flatMap(full))]);
+  const reason = noCluster(oncePerCluster([...options.refusals, ...options.candidates.flatMap(full)]));
   shut.set(options, reason);
   return reason;
 }
@@ -55,7 +55,7 @@ function shutReason(options: ShapeOptions): Reason {
 function openFor(job: WaitingJob, wanted: RangeSet, options: ShapeOptions): { open: Candidate[]; refusals: Refusal[] } {
   const against = new Map(options.candidates.map((each) => [each, [...arrayIndex(job, wanted, each), ...full(each)]]));
   const open = options.candidates.filter((each) => against.get(each)!.length === 0);
-  const refusals = [...options.refusals, ...oncePerCluster([...against.values()].flat())];
+  const refusals = oncePerCluster([...options.refusals, ...[...against.values()].flat()]);
   const liked = open.filter(({ ledger }) => !job.avoidClusters.includes(ledger.cluster.name));
   if (liked.length === 0 || liked.length === open.length) return { open, refusals };
   const avoided = open.filter((each) => !liked.includes(each)).map(({ ledger }) => ledger.cluster.name);
@@ -120,9 +120,10 @@ function restReason(job: WaitingJob, wanted: RangeSet, placed: RangeSet, options
   return open.length > 0 ? null : noCluster(refusals);
 }
 
-/** A cluster with many pools says the same once. */
+/** In the order of the clusters' names; a cluster with many pools says the same once. */
 function oncePerCluster(refusals: readonly Refusal[]): Refusal[] {
-  return [...new Map(refusals.map((each) => [each.cluster, each])).values()];
+  const once = [...new Map(refusals.map((each) => [each.cluster, each])).values()];
+  return once.sort((left, right) => (left.cluster < right.cluster ? -1 : 1));
 }
 
 /** Never is said only when every cluster refuses for good. */
