@@ -138,6 +138,11 @@ CREATE TABLE "log_reads" (
 	"wanted_until" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "placement_counts" (
+	"cluster" text PRIMARY KEY NOT NULL,
+	"tasks" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "runs" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"job_id" uuid NOT NULL,
@@ -170,6 +175,7 @@ CREATE TABLE "runs" (
 	"placed_at" timestamp with time zone,
 	"started_at" timestamp with time zone,
 	"ended_at" timestamp with time zone,
+	"recorded_end_at" timestamp with time zone,
 	"forgotten_at" timestamp with time zone,
 	CONSTRAINT "runs_placement_number_key" UNIQUE("placement_number")
 );
@@ -199,6 +205,7 @@ CREATE TABLE "tokens" (
 );
 --> statement-breakpoint
 ALTER TABLE "capacity_reports" ADD CONSTRAINT "capacity_reports_cluster_clusters_name_fk" FOREIGN KEY ("cluster") REFERENCES "public"."clusters"("name") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "placement_counts" ADD CONSTRAINT "placement_counts_cluster_clusters_name_fk" FOREIGN KEY ("cluster") REFERENCES "public"."clusters"("name") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "runs" ADD CONSTRAINT "runs_job_id_jobs_id_fk" FOREIGN KEY ("job_id") REFERENCES "public"."jobs"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "runs" ADD CONSTRAINT "runs_cluster_clusters_name_fk" FOREIGN KEY ("cluster") REFERENCES "public"."clusters"("name") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "jobs_waiting" ON "jobs" USING btree (priority DESC,"number") WHERE state IN ('queued', 'placing', 'placed', 'running') AND queued <> '{}';--> statement-breakpoint
@@ -206,8 +213,8 @@ CREATE INDEX "jobs_by_group" ON "jobs" USING btree ("group_path",number DESC);--
 CREATE INDEX "jobs_by_state" ON "jobs" USING btree ("state",number DESC);--> statement-breakpoint
 CREATE INDEX "jobs_by_label" ON "jobs" USING gin (labels jsonb_path_ops) WHERE labels <> '{}';--> statement-breakpoint
 CREATE INDEX "runs_by_job" ON "runs" USING btree ("job_id","placement_number");--> statement-breakpoint
-CREATE INDEX "runs_open" ON "runs" USING btree ("cluster","placement_number") WHERE forgotten_at IS NULL;
---> statement-breakpoint
+CREATE INDEX "runs_open" ON "runs" USING btree ("cluster","placement_number") WHERE forgotten_at IS NULL;--> statement-breakpoint
+CREATE INDEX "runs_by_end" ON "runs" USING btree ("recorded_end_at") WHERE recorded_end_at IS NOT NULL;--> statement-breakpoint
 
 -- What belongs to no month yet goes into the default partitions, so that an insert never fails for want of one.
 CREATE TABLE "events_default" PARTITION OF "events" DEFAULT;--> statement-breakpoint
@@ -250,7 +257,7 @@ $$;--> statement-breakpoint
 
 -- system: scheduler, agent sessions and accepts. No DELETE where history is kept; events and audit are append-only.
 GRANT SELECT, INSERT, UPDATE ON "jobs", "runs" TO switchyard_system;--> statement-breakpoint
-GRANT SELECT, INSERT, UPDATE, DELETE ON "idempotency_keys", "clusters", "capacity_reports", "tokens", "log_reads", "log_chunks", "strays" TO switchyard_system;--> statement-breakpoint
+GRANT SELECT, INSERT, UPDATE, DELETE ON "idempotency_keys", "clusters", "capacity_reports", "tokens", "log_reads", "log_chunks", "strays", "placement_counts" TO switchyard_system;--> statement-breakpoint
 GRANT SELECT, UPDATE ON "federation", "leader_lease" TO switchyard_system;--> statement-breakpoint
 GRANT SELECT, INSERT ON "events", "audit" TO switchyard_system;--> statement-breakpoint
 GRANT SELECT ON "switchyard_migrations" TO switchyard_system;--> statement-breakpoint

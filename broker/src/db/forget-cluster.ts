@@ -1,9 +1,25 @@
+import { SwitchyardError } from '../errors.ts';
+import { audit } from './audit.ts';
 import type { Database } from './database.ts';
+import { giveUpRuns } from './give-up-runs.ts';
+import { inTransaction } from './in-transaction.ts';
 
 /** The operator's word that nothing of ours runs there any more: what is out there ends as cluster_lost, or is made again. Audited. */
 export function forgetCluster(
-  _db: Database,
-  _order: { cluster: string; actor: string; why?: string },
+  db: Database,
+  { cluster, actor, why }: { cluster: string; actor: string; why?: string },
 ): Promise<{ runs: number }> {
-  throw new Error('not yet');
+  return inTransaction(db.system, async (client) => {
+    const known = await client.query('SELECT FROM clusters WHERE name = $1 FOR NO KEY UPDATE', [cluster]);
+    if (known.rowCount === 0) throw new SwitchyardError('unknown_cluster', `There is no cluster '${cluster}'.`);
+    const { rows } = await client.query<{ id: string }>(
+      `SELECT id FROM runs WHERE cluster = $1 AND forgotten_at IS NULL AND state <> 'ended'`,
+      [cluster],
+    );
+    const ids = rows.map((row) => row.id);
+    const runs = await giveUpRuns(client, ids, `the operator gave cluster ${cluster} up`);
+    const more = why === undefined ? {} : { why };
+    await audit(client, { actor, action: 'cluster.forget', subject: cluster, after: { runs }, ...more });
+    return { runs };
+  });
 }

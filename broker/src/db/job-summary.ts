@@ -104,7 +104,9 @@ export type SummaryRow = {
   unreachable: boolean;
 };
 
+/** How a job ended is kept up with its first ends already, and shown once it has ended. */
 export function summaryOf(row: SummaryRow): JobSummary {
+  const hasEnded = row.state === 'succeeded' || row.state === 'failed' || row.state === 'cancelled';
   return {
     id: row.id,
     number: row.number,
@@ -112,10 +114,10 @@ export function summaryOf(row: SummaryRow): JobSummary {
     group: row.group_path,
     owner: row.owner,
     state: row.state,
-    reason: row.reason,
-    detail: row.detail,
-    exitCode: row.exit_code,
-    signal: row.signal,
+    reason: hasEnded ? row.reason : null,
+    detail: hasEnded ? row.detail : null,
+    exitCode: hasEnded ? row.exit_code : null,
+    signal: hasEnded ? row.signal : null,
     priority: row.priority,
     taskCount: row.task_count,
     tasks: tasksOf(row),
@@ -129,7 +131,7 @@ export function summaryOf(row: SummaryRow): JobSummary {
     createdAt: row.created_at.toISOString(),
     stateSince: row.state_since.toISOString(),
     startedAt: row.started_at?.toISOString() ?? null,
-    endedAt: row.ended_at?.toISOString() ?? null,
+    endedAt: hasEnded ? (row.ended_at?.toISOString() ?? null) : null,
     labels: row.labels,
     stdoutPath: row.stdout_path,
     stderrPath: row.stderr_path,

@@ -73,9 +73,10 @@ test('a person sees the groups named and those below, in lists, by number, by id
 test('the wall is the database’s: forgotten conditions, other settings and other tables do not open it', async () => {
   const { principal } = fresh.db;
   expect((await principal.query('SELECT count(*)::int AS n FROM jobs')).rows).toEqual([{ n: 0 }]);
-  expect((await principal.query("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname IN (current_user, session_user)")).rows).toEqual(
-    expect.arrayContaining([{ rolsuper: false, rolbypassrls: false }]),
-  );
+  expect(
+    (await principal.query('SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname IN (current_user, session_user)'))
+      .rows,
+  ).toEqual(expect.arrayContaining([{ rolsuper: false, rolbypassrls: false }]));
   for (const forbidden of [
     'SELECT token_hash FROM clusters',
     'SELECT * FROM tokens',

@@ -1,4 +1,9 @@
-import type { Database } from './database.ts';
+import { canonicalJson } from '@switchyard/core/spec/canonical-json.ts';
+import { formatRangeSet } from '@switchyard/core/spec/range-set.ts';
+import type { Database, Queryable } from './database.ts';
+import { holdSession } from './hold-session.ts';
+import { inTransaction } from './in-transaction.ts';
+import { fromMultirange } from './multirange.ts';
 import type { Session } from './session.ts';
 
 export type PendingOffer = {
@@ -47,9 +52,121 @@ export type MessageLimits = { readonly offers?: number; readonly others?: number
 
 /** Everything that the runs of a cluster need from its agent now; the same again until they have moved. Null: fenced. */
 export function pendingMessages(
-  _db: Database,
-  _session: Session,
-  _limits?: MessageLimits,
+  db: Database,
+  session: Session,
+  { offers = 64, others = 500 }: MessageLimits = {},
 ): Promise<PendingMessages | null> {
-  throw new Error('not yet');
+  return inTransaction(db.system, async (client) => {
+    const held = await holdSession(client, session);
+    if (held === null) return null;
+    const isPaused = held.pausedReason !== null;
+    const wanted = await wantedRuns(client, session, others);
+    const ids = (kind: WantedRow['kind']) => wanted.filter((row) => row.kind === kind).map((row) => row.id);
+    return {
+      // Before the inventory is complete nobody knows which offers the agent has answered already.
+      offers: isPaused || held.reconciledAtMs === null ? [] : await unansweredOffers(client, session, offers),
+      withdraws: isPaused ? [] : ids('withdraw'),
+      cancels: ids('cancel'),
+      forgets: ids('forget'),
+      logReads: await logReads(client, session, held.helloAtMs),
+      cancelStrays: isPaused ? [] : await straysToCancel(client, session, held.helloAtMs, others),
+      placementNumber: held.placementNumber,
+      pausedReason: held.pausedReason,
+      mustReconnect: isPaused && held.reconciledAtMs === null && held.helloAtMs < (held.pausedAtMs ?? 0),
+    };
+  });
+}
+
+type WantedRow = { id: string; kind: 'withdraw' | 'cancel' | 'forget' };
+
+async function wantedRuns(client: Queryable, { cluster }: Session, limit: number): Promise<WantedRow[]> {
+  const { rows } = await client.query<WantedRow>({
+    name: 'wanted-runs',
+    text: `SELECT id, coalesce(wanted, 'forget') AS kind FROM runs
+      WHERE cluster = $1 AND forgotten_at IS NULL AND (wanted IS NOT NULL OR state = 'ended') ORDER BY placement_number LIMIT $2`,
+    values: [cluster, limit],
+  });
+  return rows;
+}
+
+/** Open runs that this session's agent has said nothing of: new ones, and those that its inventory did not hold. */
+async function unansweredOffers(client: Queryable, session: Session, limit: number): Promise<PendingOffer[]> {
+  const { rows } = await client.query<OfferRow>({
+    name: 'unanswered-offers',
+    text: `SELECT r.id, r.placement_number, r.job_id, j.number, r.attempt, r.tasks, j.spec, j.spec_hash, r.pool, r.observed_epoch, r.group_path, j.owner
+      FROM runs r JOIN jobs j ON j.id = r.job_id
+      WHERE r.cluster = $1 AND r.forgotten_at IS NULL AND r.state <> 'ended' AND r.wanted IS NULL AND r.observed_epoch < $2
+      ORDER BY r.placement_number LIMIT $3`,
+    values: [session.cluster, session.sessionEpoch, limit],
+  });
+  return rows.map((row) => ({
+    runId: row.id,
+    placementNumber: row.placement_number,
+    jobId: row.job_id,
+    jobNumber: row.number,
+    attempt: row.attempt,
+    tasks: formatRangeSet(fromMultirange(row.tasks)),
+    // jsonb keeps the value, not the bytes; the canonical form brings the very bytes back that were hashed.
+    specJson: canonicalJson(row.spec),
+    specHash: row.spec_hash,
+    pool: row.pool,
+    observedBefore: row.observed_epoch > 0,
+    groupPath: row.group_path,
+    owner: row.owner,
+  }));
+}
+
+type OfferRow = {
+  id: string;
+  placement_number: number;
+  job_id: string;
+  number: number;
+  attempt: number;
+  tasks: string;
+  spec: unknown;
+  spec_hash: string;
+  pool: string;
+  observed_epoch: number;
+  group_path: string;
+  owner: string;
+};
+
+async function logReads(client: Queryable, { cluster }: Session, helloAtMs: number): Promise<PendingLogRead[]> {
+  const { rows } = await client.query<LogReadRow>({
+    name: 'pending-log-reads',
+    text: `UPDATE log_reads SET sent_at = now() WHERE cluster = $1 AND wanted_until > now() AND (sent_at IS NULL OR sent_at < $2)
+      RETURNING id, run_id, task, stream, byte_offset, byte_limit, wait_ms`,
+    values: [cluster, new Date(helloAtMs)],
+  });
+  return rows.map((row) => ({
+    readId: row.id,
+    runId: row.run_id,
+    task: row.task,
+    stream: row.stream,
+    offset: row.byte_offset,
+    limitBytes: row.byte_limit,
+    waitMs: row.wait_ms,
+  }));
+}
+
+type LogReadRow = {
+  id: string;
+  run_id: string;
+  task: number;
+  stream: 'stdout' | 'stderr';
+  byte_offset: number;
+  byte_limit: number;
+  wait_ms: number;
+};
+
+/** What the agent has seen within this session and the last minute; what is gone it does not report any more. */
+async function straysToCancel(client: Queryable, { cluster }: Session, helloAtMs: number, limit: number) {
+  const { rows } = await client.query<{ nativeId: string; runId: string }>({
+    name: 'strays-to-cancel',
+    text: `SELECT native_id AS "nativeId", run_id AS "runId" FROM strays
+      WHERE cluster = $1 AND verdict = 'cancel' AND last_seen_at > $2 AND last_seen_at > now() - interval '60 s'
+      ORDER BY native_id LIMIT $3`,
+    values: [cluster, new Date(helloAtMs), limit],
+  });
+  return rows;
 }

@@ -22,7 +22,7 @@ export async function recentEnds(db: Database, windowSeconds: number): Promise<R
             (count(*) FILTER (WHERE outcome = 'refused'))::int AS refused,
             (count(*) FILTER (WHERE reason = 'unknown_end'))::int AS vanished,
             (count(DISTINCT job_id) FILTER (WHERE outcome = 'refused' OR reason = 'unknown_end'))::int AS "badJobs"
-       FROM runs WHERE ended_at > now() - $1 * interval '1 second'
+       FROM runs WHERE recorded_end_at > now() - $1 * interval '1 second'
       GROUP BY cluster ORDER BY cluster`,
     [windowSeconds],
   );

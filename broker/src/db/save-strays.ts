@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { holdSession } from './hold-session.ts';
 import { inTransaction } from './in-transaction.ts';
 import type { Session } from './session.ts';
 
@@ -10,45 +11,43 @@ export type Stray = {
   readonly nativeSubmittedAtMs: number;
 };
 
-/**
- * Keeps what an agent found that cannot win its claim. A run that the database knows makes its copies safe to cancel; a run that
- * it does not know is only shown, since the database may be the one that is wrong. Gives those to cancel; none while the
- * federation is paused. Null: fenced.
- */
+/** Keeps what an agent found that cannot win its claim. Gives those to cancel; none while the federation is paused. Null: fenced. */
 export function saveStrays(
   db: Database,
   session: Session,
   strays: readonly Stray[],
 ): Promise<readonly { readonly nativeId: string; readonly runId: string }[] | null> {
   return inTransaction(db.system, async (client) => {
-    const live = await client.query('SELECT 1 FROM clusters WHERE name = $1 AND session_epoch = $2 FOR SHARE', [
+    const held = await holdSession(client, session);
+    if (held === null) return null;
+    const { rows } = await client.query<{ nativeId: string; runId: string; verdict: 'show' | 'cancel' }>(upsertStrays, [
       session.cluster,
-      session.sessionEpoch,
+      strays.map((stray) => stray.nativeId),
+      strays.map((stray) => stray.runId),
+      strays.map((stray) => stray.nativeState),
+      strays.map((stray) => (stray.nativeSubmittedAtMs ? new Date(stray.nativeSubmittedAtMs) : null)),
+      strays.map((stray) => (isUuid(stray.runId) ? stray.runId : null)),
     ]);
-    if (live.rows.length === 0) return null;
-    await client.query(
-      `INSERT INTO strays (cluster, native_id, run_id, native_state, native_submitted_at, verdict)
-       SELECT $1, s.native_id, s.run_id, s.native_state, to_timestamp(nullif(s.submitted_ms, 0) / 1000.0),
-              CASE WHEN runs.id IS NULL THEN 'show' ELSE 'cancel' END
-         FROM unnest($2::text[], $3::text[], $4::text[], $5::float8[]) AS s (native_id, run_id, native_state, submitted_ms)
-         LEFT JOIN runs ON runs.id::text = s.run_id AND runs.cluster = $1
-       ON CONFLICT (cluster, native_id, run_id)
-       DO UPDATE SET native_state = excluded.native_state, verdict = excluded.verdict, last_seen_at = now()`,
-      [
-        session.cluster,
-        strays.map((stray) => stray.nativeId),
-        strays.map((stray) => stray.runId),
-        strays.map((stray) => stray.nativeState),
-        strays.map((stray) => stray.nativeSubmittedAtMs),
-      ],
-    );
-    const { rows } = await client.query<{ native_id: string; run_id: string }>(
-      `SELECT native_id, run_id FROM strays
-        WHERE cluster = $1 AND verdict = 'cancel' AND native_id = ANY($2::text[])
-          AND NOT EXISTS (SELECT FROM federation WHERE paused_reason IS NOT NULL)
-        ORDER BY native_id`,
-      [session.cluster, strays.map((stray) => stray.nativeId)],
-    );
-    return rows.map((row) => ({ nativeId: row.native_id, runId: row.run_id }));
+    if (held.pausedReason !== null) return [];
+    return rows.filter((row) => row.verdict === 'cancel').map(({ nativeId, runId }) => ({ nativeId, runId }));
   });
+}
+
+/**
+ * Only what provably is a copy may be cancelled: its run has ended, or goes by another native id. A stray of a run that nobody
+ * knows may be the only trace of an acknowledged job after a restore of the database: it is shown to people.
+ */
+const upsertStrays = `
+INSERT INTO strays (cluster, native_id, run_id, native_state, native_submitted_at, verdict)
+SELECT DISTINCT ON (s.native_id, s.run_id) $1, s.native_id, s.run_id, s.native_state, s.submitted_at,
+  CASE WHEN (r.state = 'ended' AND r.wanted IS NULL) OR r.native_id <> s.native_id THEN 'cancel' ELSE 'show' END
+FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::uuid[]) AS s (native_id, run_id, native_state, submitted_at, known_id)
+LEFT JOIN runs r ON r.id = s.known_id AND r.cluster = $1
+ORDER BY s.native_id, s.run_id
+ON CONFLICT (cluster, native_id, run_id) DO UPDATE
+  SET native_state = excluded.native_state, verdict = excluded.verdict, last_seen_at = now()
+RETURNING native_id AS "nativeId", run_id AS "runId", verdict`;
+
+function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }

@@ -74,6 +74,14 @@ export const clusters = pgTable('clusters', {
   createdAt: at('created_at').notNull().defaultNow(),
 });
 
+/** Tasks ever placed on each cluster, for round-robin; apart from `clusters`, whose rows the agents' sessions hold. */
+export const placementCounts = pgTable('placement_counts', {
+  cluster: text('cluster')
+    .primaryKey()
+    .references(() => clusters.name, { onDelete: 'cascade' }),
+  tasks: bigint('tasks', { mode: 'number' }).notNull(),
+});
+
 /** The latest report of each cluster. */
 export const capacityReports = pgTable('capacity_reports', {
   cluster: text('cluster')
@@ -189,12 +197,15 @@ export const runs = pgTable(
     placedAt: at('placed_at'),
     startedAt: at('started_at'),
     endedAt: at('ended_at'),
+    /** By our clock, when the end arrived here; ended_at is the cluster's own time. */
+    recordedEndAt: at('recorded_end_at'),
     /** When the agent answered Forget. */
     forgottenAt: at('forgotten_at'),
   },
   (table) => [
     index('runs_by_job').on(table.jobId, table.placementNumber),
     index('runs_open').on(table.cluster, table.placementNumber).where(sql`forgotten_at IS NULL`),
+    index('runs_by_end').on(table.recordedEndAt).where(sql`recorded_end_at IS NOT NULL`),
   ],
 );
 
