@@ -27,6 +27,7 @@ import { jobLogsRoute } from './routes/job-logs.ts';
 import { listJobsRoute } from './routes/list-jobs.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitJobRoute } from './routes/submit-job.ts';
+import { wantsStream } from './wants-stream.ts';
 
 export type AppOptions = {
   readonly db: Database;
@@ -53,6 +54,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 256 },
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
     requestTimeout: 60_000,
+    // A stream has no head worth asking for, and a broker that stops says so in its own words.
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
     ...(tls ? { https: { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) } } : {}),
   }) as FastifyInstance;
   const parts = createParts(options, app);
@@ -68,14 +72,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     { parseAs: 'string' },
     async (_request: unknown, body: string | Buffer) => parseJsonBody(String(body)),
   );
-  app.addHook('onResponse', async (request, reply) =>
-    parts.metrics.request(
-      request.routeOptions.url ?? 'none',
-      request.method,
-      reply.statusCode,
-      reply.elapsedTime / 1000,
-    ),
-  );
+  app.addHook('onResponse', async (request, reply) => {
+    // How long a reader followed says nothing about us.
+    if (wantsStream(request)) return;
+    const route = request.routeOptions.url ?? 'none';
+    parts.metrics.request(route, request.method, reply.statusCode, reply.elapsedTime / 1000);
+  });
 
   await registerOpenApi(app, options.version);
   await app.register(healthRoutes);

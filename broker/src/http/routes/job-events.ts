@@ -41,7 +41,7 @@ export const jobEventsRoute: FastifyPluginAsyncZod = async (app) => {
     },
     handler: async (request, reply) => {
       const job = await visibleJob(request, request.params.id);
-      if (wantsStream(request, request.query.follow)) return follow(request, reply, job);
+      if (wantsStream(request)) return follow(request, reply, job);
       const { limit, after, cursor = after } = request.query;
       const items = await jobEvents(app.parts.db, request.principal.viewer, {
         jobId: job.id,

@@ -47,8 +47,8 @@ export const jobLogsRoute: FastifyPluginAsyncZod = async (app) => {
     handler: async (request, reply) => {
       const job = await visibleJob(request, request.params.id);
       const task = taskToRead(job, request.query.task);
-      const { stream, offset, follow } = request.query;
-      if (wantsStream(request, follow)) return followLog(request, reply, { jobId: job.id, task, stream, offset });
+      const { stream, offset } = request.query;
+      if (wantsStream(request)) return followLog(request, reply, { jobId: job.id, task, stream, offset });
       return sendLog(request, reply, job, task);
     },
   });
