@@ -90,7 +90,7 @@ async function withoutEnd(state: BackendState, runs: readonly TrackedRun[]): Pro
   return ends.filter((ended) => !ended).length;
 }
 
-/** What left the listing may still be known to accounting; one question for all of them. */
+/** What left the listing, or ended in it without a record, may be known better to accounting; one question for all of them. */
 async function askAccounting(
   state: BackendState,
   due: readonly TrackedRun[],
@@ -98,29 +98,25 @@ async function askAccounting(
   look: (run: TrackedRun, lines: readonly NativeJob[], isListing: boolean) => Promise<void>,
 ): Promise<void> {
   const nowMs = state.now();
-  const asked = due.filter((run) => isGone(run) && nowMs - run.askedAccountingAtMs >= ACCOUNTING_AGAIN_MS);
-  const ids = asked.flatMap(goneIds).slice(0, ACCOUNTING_IDS);
+  const asked = due.filter((run) => run.limbo.size > 0 && nowMs - run.askedAccountingAtMs >= ACCOUNTING_AGAIN_MS);
+  const ids = asked.flatMap(limboIds).slice(0, ACCOUNTING_IDS);
   if (ids.length === 0) return;
   for (const run of asked) run.askedAccountingAtMs = nowMs;
   const said = (await state.queue.accounting(ids)).filter((line) => line.phase === 'ended');
   await Promise.all(
     asked.map(async (run) => {
-      const own = new Set(goneIds(run).map(baseOf));
+      const own = new Set(limboIds(run).map(baseOf));
       const about = said.filter((line) => own.has(baseOf(line.nativeId)));
-      if (about.length > 0) await look(run, [...(byMarker.get(run.order.marker) ?? []), ...about], false);
+      if (about.length > 0) await look(run, [...about, ...(byMarker.get(run.order.marker) ?? [])], false);
     }),
   );
 }
 
-function isGone(run: TrackedRun): boolean {
-  return [...run.limbo.values()].some((limbo) => limbo.listingsWithout > 0);
-}
-
-function goneIds(run: TrackedRun): string[] {
-  return [...run.limbo].flatMap(([task, limbo]) => {
+function limboIds(run: TrackedRun): string[] {
+  return [...run.limbo.keys()].flatMap((task) => {
     const claim = run.claims.get(task);
     const holder = claim?.by === 'wrapper' && claim.nativeId !== '' ? claim.nativeId : run.nativeId;
-    if (limbo.listingsWithout === 0 || holder === '') return [];
+    if (holder === '') return [];
     return [run.isArray ? `${baseOf(holder)}_${task}` : holder];
   });
 }
