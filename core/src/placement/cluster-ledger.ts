@@ -1,5 +1,5 @@
 import type { Amounts, PoolReport } from './capacity-report.ts';
-import type { Objection } from './predicates.ts';
+import type { Objection } from './objection.ts';
 import type { ResourceRequest } from './resources.ts';
 import type { ClusterView } from './snapshot.ts';
 

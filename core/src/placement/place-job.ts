@@ -1,7 +1,7 @@
 import { count, difference, type RangeSet, takeFirst, union } from '../spec/range-set.ts';
 import { cutArray, reachable } from './cut-array.ts';
+import { refusal } from './objection.ts';
 import type { Candidate } from './policies/score-candidate.ts';
-import { refusal } from './predicates.ts';
 import { rank } from './rank.ts';
 import type { ShapeOptions } from './shape-options.ts';
 import type { Placement, PolicyName, Refusal, Score, Wait, WaitingJob } from './snapshot.ts';

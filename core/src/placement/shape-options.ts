@@ -1,6 +1,8 @@
+import { choosePools } from './choose-pools.ts';
 import type { ClusterLedger } from './cluster-ledger.ts';
+import { type Objection, refusal } from './objection.ts';
 import type { Candidate } from './policies/score-candidate.ts';
-import { choosePools, clusterObjection, momentaryObjection, type Objection, refusal } from './predicates.ts';
+import { clusterObjection, momentaryObjection } from './predicates.ts';
 import { type RequestShape, shapeKey, shapeOf } from './request-shape.ts';
 import type { ClusterView, Refusal, WaitingJob } from './snapshot.ts';
 

@@ -138,7 +138,7 @@ const SIGNALS: Readonly<Record<string, string>> = {
 type Signal = NonNullable<JobSpecInput['signal']>;
 
 function signal(value: string): Partial<JobSpecInput> | string {
-  const match = /^(R|B|RB|BR)?:?(?:SIG)?(\w+)(?:@(\d{1,5}))?$/.exec(value.replace(/^([RB]+)(?!:)/, ':$1'));
+  const match = /^(?:([RB]+):)?(?:SIG)?(\w+)(?:@(\d{1,5}))?$/.exec(value);
   if (!match) return `'${value}' is not a signal and a time`;
   if (match[1]?.includes('R')) return 'overlapping a reservation (R:) cannot be promised on every cluster';
   const name = SIGNALS[match[2]!] ?? match[2]!;
