@@ -41,7 +41,7 @@ export async function startBroker(config: Config, version: string): Promise<Brok
     await ensurePartitions(db);
 
     let grpc: GrpcServer | null = null;
-    const grpcHost = reachableHost(config.grpc.host);
+    const grpcHost = reachableHost(config.grpc);
     const grpcAddress = () => (grpc === null ? null : `${grpcHost}:${grpc.port}`);
     const placement = { policy: config.placement.policy, staleAfterMs: defaultSchedulerSettings.staleAfterMs };
     const logger = { level: config.logLevel, stream: process.stderr };
@@ -59,7 +59,7 @@ export async function startBroker(config: Config, version: string): Promise<Brok
     stops.push(keepHouse(db, app));
 
     const { port } = app.server.address() as { port: number };
-    const url = `${config.http.tls ? 'https' : 'http'}://${reachableHost(config.http.host)}:${port}`;
+    const url = `${config.http.tls ? 'https' : 'http'}://${reachableHost(config.http)}:${port}`;
     return { db, app, url, grpcAddress: `${grpcHost}:${grpc.port}`, database: words, stop };
   } catch (error) {
     await stop();
@@ -117,10 +117,10 @@ async function listening<Server>(
   }
 }
 
-/** A server that listens everywhere is reached by the name of its machine. */
-function reachableHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return hostname();
-  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+/** A server that listens everywhere is reached by the name of its machine, unless it was told another. */
+function reachableHost({ host, publicHost }: Config['http']): string {
+  const name = publicHost ?? (host === '0.0.0.0' || host === '::' ? hostname() : host);
+  return name.includes(':') && !name.startsWith('[') ? `[${name}]` : name;
 }
 
 /** What must be done now and then, by any replica. */

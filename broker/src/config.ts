@@ -9,12 +9,18 @@ import { unknownKeyProblem } from './unknown-key-problem.ts';
 
 const portWords = 'must be a port number, or 0 for any free one';
 const port = z.int(portWords).min(0, portWords).max(65_535, portWords);
-const tls = z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) });
+const file = z
+  .string()
+  .min(1)
+  .transform((path) => resolve(path));
+const tls = z.strictObject({ certFile: file, keyFile: file });
 const endpoint = (defaultPort: number) =>
   z
     .strictObject({
       host: z.string().min(1).default('127.0.0.1'),
       port: port.default(defaultPort),
+      /** The name by which others reach this endpoint, when it is not the address it listens on. */
+      publicHost: z.string().min(1).optional(),
       tls: tls.optional(),
     })
     .prefault({});
@@ -43,10 +49,12 @@ export type ConfigResult = { ok: true; config: Config } | { ok: false; problems:
 const variables: Record<string, { path: string[]; read: (text: string) => unknown }> = {
   SWITCHYARD_HTTP_HOST: { path: ['http', 'host'], read: asText },
   SWITCHYARD_HTTP_PORT: { path: ['http', 'port'], read: asNumber },
+  SWITCHYARD_HTTP_PUBLIC_HOST: { path: ['http', 'publicHost'], read: asText },
   SWITCHYARD_HTTP_TLS_CERT: { path: ['http', 'tls', 'certFile'], read: asText },
   SWITCHYARD_HTTP_TLS_KEY: { path: ['http', 'tls', 'keyFile'], read: asText },
   SWITCHYARD_GRPC_HOST: { path: ['grpc', 'host'], read: asText },
   SWITCHYARD_GRPC_PORT: { path: ['grpc', 'port'], read: asNumber },
+  SWITCHYARD_GRPC_PUBLIC_HOST: { path: ['grpc', 'publicHost'], read: asText },
   SWITCHYARD_GRPC_TLS_CERT: { path: ['grpc', 'tls', 'certFile'], read: asText },
   SWITCHYARD_GRPC_TLS_KEY: { path: ['grpc', 'tls', 'keyFile'], read: asText },
   SWITCHYARD_DATA_DIR: { path: ['dataDir'], read: asText },
