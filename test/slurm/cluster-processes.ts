@@ -15,6 +15,11 @@ export async function killLeftovers(dir: string, conf: string): Promise<void> {
   throw new Error(`processes of ${dir} do not end: ${leftovers(dir, conf).join(' ')}`);
 }
 
+/** Kills the jobs of a cluster and their step daemons, which hold the log of their slurmd open; the daemons go on. */
+export async function killJobProcesses(conf: string, log: string): Promise<void> {
+  for (const pid of leftovers(log, conf)) kill(pid);
+}
+
 /** Process ids of step daemons, payloads and their descendants that belong to the cluster. */
 export function leftovers(dir: string, conf: string): number[] {
   const pids = readdirSync('/proc')
@@ -41,7 +46,7 @@ function isSlurm(pid: number): boolean {
 
 function holds(pid: number, dir: string): boolean {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => link(`/proc/${pid}/fd/${fd}`).startsWith(`${dir}/`));
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => link(`/proc/${pid}/fd/${fd}`).startsWith(dir));
   } catch {
     return false;
   }

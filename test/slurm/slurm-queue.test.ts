@@ -65,13 +65,16 @@ describe.skipIf(!slurm.ok)(`the queue of a real Slurm (${slurm.why})`, () => {
     expect(outputOf(order.marker)).toBe('I am relax-42 on n1\n');
   });
 
-  test('the exit code that the listing has not comes from a second call', async () => {
+  test('the exit code of a failed job, which the listing has not, comes a little later', async () => {
     const order = orderOf({ script: '#!/bin/sh\nexit 200\n' });
-    const nativeId = await submit(order);
+    const killed = orderOf({ script: '#!/bin/sh\nkill -9 $$\n' });
+    await submit(order);
+    await submit(killed);
     expect(await ended(order.marker)).toMatchObject({ end: 'failed', rawReason: 'NonZeroExitCode', exitCode: null });
-    expect(await queue.accounting([nativeId])).toMatchObject([
-      { nativeId, end: 'failed', exitCode: 200, signal: null },
-    ]);
+    const known = (marker: string) =>
+      until('its exit is known', async () => (await jobsOf(marker)).find((job) => job.exitCode !== null));
+    expect(await known(order.marker)).toMatchObject({ end: 'failed', exitCode: 200, signal: null });
+    expect(await known(killed.marker)).toMatchObject({ end: 'failed', rawReason: 'JobLaunchFailure', signal: 9 });
   });
 
   test.each([

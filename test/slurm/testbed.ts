@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { onPath } from '../support/real-backends.ts';
 import { until } from '../support/until.ts';
 import { startAccountingStore } from './accounting-store.ts';
-import { killLeftovers } from './cluster-processes.ts';
+import { killJobProcesses, killLeftovers } from './cluster-processes.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { freePorts } from './free-ports.ts';
 import { type Ran, runProgram } from './run-program.ts';
@@ -55,6 +55,8 @@ export type SlurmCluster = {
   /** Ends slurmd of node `at` (from 0); SIGKILL leaves its payloads running. */
   stopNode(at: number, signal?: NodeJS.Signals): Promise<void>;
   startNode(at: number): Promise<void>;
+  /** Ends the node and everything on it, as a power cut does. Only for clusters with one node, which share one host. */
+  loseNode(at: number): Promise<void>;
   /** Ends everything that belongs to the cluster and removes its directory. */
   stop(): Promise<void>;
 };
@@ -175,6 +177,10 @@ export async function startSlurmCluster(options: SlurmClusterOptions): Promise<S
     },
     stopNode: async (at, signal) => nodes[at]?.stop(signal),
     startNode,
+    loseNode: async (at) => {
+      await nodes[at]?.stop('SIGKILL');
+      await killJobProcesses(conf, join(dir, 'log', `slurmd.n${at + 1}.log`));
+    },
     stop,
   };
 }

@@ -6,7 +6,7 @@ import type { WrapperJob } from '@switchyard/agent-runtime/native-queue.ts';
  * sets them; and with a file sbatch no longer says what it would have set itself (tried: the name, the directory, two options).
  */
 export function environmentFile(order: RunOrder, wrapper: WrapperJob): string {
-  const { hint, profile } = order.spec.native.slurm ?? {};
+  const { hint, profile, 'open-mode': openMode } = order.spec.native.slurm ?? {};
   const environment: Record<string, string> = {
     HOME: process.env['HOME'] ?? '/',
     USER: process.env['USER'] ?? '',
@@ -15,6 +15,7 @@ export function environmentFile(order: RunOrder, wrapper: WrapperJob): string {
     SLURM_SUBMIT_DIR: wrapper.workdir,
     ...(typeof hint === 'string' ? { SLURM_HINT: hint } : {}),
     ...(typeof profile === 'string' ? { SLURM_PROFILE: profile } : {}),
+    ...(openMode === 'append' ? { YARD_OPEN_MODE: 'append' } : {}),
     ...wrapper.environment,
   };
   return Object.entries(environment)

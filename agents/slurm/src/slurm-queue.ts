@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { NativeJob, NativeQueue, SubmitAnswer } from '@switchyard/agent-runtime/native-queue.ts';
+import type { NativeQueue, SubmitAnswer } from '@switchyard/agent-runtime/native-queue.ts';
 import { parseMarker } from '@switchyard/core/spec/marker.ts';
 import { cached } from './cached.ts';
 import { capacityReport } from './capacity.ts';
 import {
   accountingCommand,
   configCommand,
-  exitsCommand,
   listCommand,
   nodesCommand,
   partitionsCommand,
@@ -14,12 +13,12 @@ import {
 } from './commands.ts';
 import { type SlurmConfigInput, slurmConfigSchema } from './config.ts';
 import { environmentFile } from './environment-file.ts';
+import { createFailedExits } from './failed-exits.ts';
 import { killJobs } from './kill-jobs.ts';
-import { nativeIdOf, nativeJob } from './native-job.ts';
+import { nativeJob } from './native-job.ts';
 import { nativeArguments } from './native-options.ts';
 import { parseAccounting } from './parse/accounting.ts';
 import { parseClusterConfig } from './parse/config-values.ts';
-import { parseExits } from './parse/exits.ts';
 import { type ListedJob, ListingUntrusted, parseListing } from './parse/listing.ts';
 import { parseNodes } from './parse/nodes.ts';
 import { parsePartitions } from './parse/partitions.ts';
@@ -63,6 +62,7 @@ export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueu
   };
   const isOurs = (job: ListedJob) => job.uid === String(uid) && parseMarker(job.comment) !== null;
   const vanishedTasks = createVanishedTasks();
+  const failedExits = createFailedExits(run, uid);
 
   return {
     kind: 'slurm',
@@ -107,14 +107,16 @@ export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueu
     list: async () => {
       const { jobs, atMs } = await listing();
       const ours = jobs.filter(isOurs);
-      return [...ours.map(nativeJob), ...vanishedTasks({ jobs: ours, atMs }, await recordsLastMs())];
+      const exits = await failedExits(ours, atMs);
+      return [
+        ...ours.map((job) => nativeJob(job, exits.get(job.jobId))),
+        ...vanishedTasks({ jobs: ours, atMs }, await recordsLastMs()),
+      ];
     },
 
     accounting: async (nativeIds) => {
-      const wanted = new Set(nativeIds);
-      const listed = (last?.jobs ?? []).filter((job) => isOurs(job) && wanted.has(nativeIdOf(job)));
-      const gone = nativeIds.filter((id) => !listed.some((job) => nativeIdOf(job) === id));
-      return [...(await exitsOf(run, listed, uid)), ...(await storedEnds(gone))];
+      if (nativeIds.length === 0 || !(await clusterConfig()).hasAccounting) return [];
+      return parseAccounting(await answerOf(run, accountingCommand(nativeIds)));
     },
 
     kill: (targets) => killJobs({ run, targets, listing: async () => (await listing()).jobs.filter(isOurs) }),
@@ -122,30 +124,13 @@ export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueu
     close: async () => {},
   };
 
-  /** How long the controller is sure to keep the record of an ended job (slurm.conf(5) MinJobAge; 0: for ever). */
+  /** How long the controller is sure to keep the record of an ended job (slurm.conf(5) MinJobAge; 0: for ever), if it says. */
   async function recordsLastMs(): Promise<number> {
-    const { minJobAgeSeconds } = await clusterConfig();
-    return minJobAgeSeconds === 0 ? Number.POSITIVE_INFINITY : (minJobAgeSeconds ?? 0) * 1000;
+    const known = await clusterConfig().catch(() => null);
+    const seconds = known?.minJobAgeSeconds ?? null;
+    if (seconds === null) return 0;
+    return seconds === 0 ? Number.POSITIVE_INFINITY : seconds * 1000;
   }
-
-  /** What slurmdbd stores of jobs that slurmctld has purged. */
-  async function storedEnds(nativeIds: readonly string[]): Promise<NativeJob[]> {
-    if (nativeIds.length === 0 || !(await clusterConfig()).hasAccounting) return [];
-    return parseAccounting(await answerOf(run, accountingCommand(nativeIds)));
-  }
-}
-
-/** Jobs that are still listed, with the exit code that only a second call of squeue tells. */
-async function exitsOf(run: RunSlurm, jobs: readonly ListedJob[], uid: number): Promise<NativeJob[]> {
-  if (jobs.length === 0) return [];
-  const exits = new Map(parseExits(await answerOf(run, exitsCommand(String(uid)))).map((exit) => [exit.jobId, exit]));
-  return jobs.map((job) => {
-    const native = nativeJob(job);
-    const exit = exits.get(job.jobId);
-    if (exit === undefined) return native;
-    const { exitCode, signal, restartCount } = exit;
-    return native.phase === 'ended' ? { ...native, exitCode, signal, restartCount } : { ...native, restartCount };
-  });
 }
 
 function refused(sentence: string): SubmitAnswer {

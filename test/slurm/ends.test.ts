@@ -1,0 +1,239 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunOrder } from '@switchyard/agent-runtime/backend.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../support/until.ts';
+import { BackendWorld } from './backend-world.ts';
+import type { SlurmClusterOptions } from './slurm-conf.ts';
+import { type SlurmCluster, slurmAvailable, startSlurmCluster } from './testbed.ts';
+
+const slurm = slurmAvailable();
+const slurmdbd = slurmAvailable({ accounting: true });
+const MINUTE = { walltimeSeconds: 60 };
+
+/** Every way a job can end, each with its own state and reason, and none guessed as success. */
+function suite(
+  what: string,
+  available: { ok: boolean; why: string },
+  options: Omit<SlurmClusterOptions, 'name'>,
+): void {
+  describe.skipIf(!available.ok)(`ends on a real Slurm ${what} (${available.why})`, () => {
+    let cluster: SlurmCluster;
+    let world: BackendWorld;
+    const long: Record<string, RunOrder> = {};
+
+    beforeAll(async () => {
+      cluster = await startSlurmCluster({ name: 'ends', nodes: 2, killWaitSeconds: 3, oom: 'cgroup', ...options });
+      world = await BackendWorld.open(cluster);
+      // Slurm counts limits in minutes: these run beside the other tests.
+      long['walltime'] = await world.submit('sleep 600', { resources: MINUTE });
+      long['ignores TERM'] = await world.submit("trap '' TERM; while :; do sleep 600; done", { resources: MINUTE });
+      long['traps USR1'] = await world.submit("trap 'echo saved; exit 0' USR1; while :; do sleep 1; done", {
+        resources: MINUTE,
+        signal: { name: 'USR1', beforeEndSeconds: 55 },
+      });
+    });
+    afterAll(async () => {
+      await world?.close();
+      await cluster?.stop();
+    });
+
+    test.each([
+      ['exit 0', 'exit 0', { outcome: 'succeeded', exitCode: 0 }],
+      ['exit 3', 'exit 3', { outcome: 'failed', reason: 'exit_code', exitCode: 3 }],
+      ['exit 200', 'exit 200', { outcome: 'failed', reason: 'exit_code', exitCode: 200 }],
+      ['a signal of its own', 'kill -SEGV $$', { outcome: 'failed', reason: 'signal', signal: 'SEGV' }],
+      ['SIGKILL', 'kill -KILL $$', { outcome: 'failed', reason: 'signal', signal: 'KILL' }],
+      [
+        'too much memory, though the script exits 0',
+        'tail /dev/zero; exit 0',
+        { outcome: 'failed', reason: 'out_of_memory' },
+      ],
+    ])('%s', async (_name, body, end) => {
+      const order = await world.submit(body, { resources: { memoryMiBPerNode: 30 } });
+      expect(await world.ended(order)).toMatchObject(end);
+      expect(world.starts(order)).toEqual(['0']);
+    });
+
+    test('scancel behind our back while it runs', async () => {
+      const order = await world.submit('sleep 600');
+      const { nativeId } = await world.started(order);
+      await cluster.run(['scancel', nativeId]);
+      expect(await world.ended(order)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled_natively' });
+    });
+
+    test('scancel behind our back while it waits', async () => {
+      const order = await world.submit('exit 0', { resources: { nodes: 2, exclusive: true } });
+      const { nativeId } = await world.inState(order, /PENDING/);
+      await cluster.run(['scancel', nativeId]);
+      expect(await world.ended(order)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled_natively' });
+      expect(world.starts(order)).toEqual([]);
+    });
+
+    test('one waiting task of an array is cancelled behind our back', async () => {
+      const order = await world.submit('sleep 600', {
+        array: { tasks: '0-2' },
+        resources: { nodes: 2, exclusive: true },
+      });
+      const { nativeId } = await world.inState(order, /PENDING/);
+      await cluster.run(['scancel', `${nativeId}_1`]);
+      await until('its end is known', () => world.status(order).ends.some((end) => end.tasks === '1'));
+      await world.backend.cancel(order.runId);
+      const ends = await world.ends(order);
+      expect(ends.find((end) => end.tasks === '1')).toMatchObject({
+        outcome: 'cancelled',
+        reason: 'cancelled_natively',
+      });
+      expect(world.starts(order)).toEqual([]);
+    });
+
+    test('cancelled by us while it waits', async () => {
+      const order = await world.submit('exit 0', { resources: { nodes: 2, exclusive: true } });
+      await world.inState(order, /PENDING/);
+      await world.backend.cancel(order.runId);
+      expect(await world.ended(order)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled_by_user' });
+      await until('it left the queue', async () => !(await cluster.squeue(['-h', '-o', '%k'])).includes(order.marker));
+      expect(world.starts(order)).toEqual([]);
+    });
+
+    test('cancelled by us while it runs, the payload saving its work on TERM', async () => {
+      const order = await world.submit("trap 'echo saved; exit 0' TERM; while :; do sleep 1; done");
+      await world.started(order);
+      await world.backend.cancel(order.runId);
+      expect(await world.ended(order)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled_by_user' });
+      expect(world.output(order)).toBe('saved\n');
+    });
+
+    test('cancelled by us while it runs and ignores TERM', async () => {
+      const order = await world.submit("trap '' TERM; while :; do sleep 600; done");
+      await world.started(order);
+      await world.backend.cancel(order.runId);
+      expect(await world.ended(order)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled_by_user' });
+    });
+
+    test('what was refused', async () => {
+      const order = await world.submit('exit 0', { resources: { memoryMiBPerNode: 999_999 } });
+      expect(await world.ended(order)).toMatchObject({
+        outcome: 'refused',
+        detail: expect.stringContaining('Requested node configuration is not available'),
+      });
+    });
+
+    test('an array with tasks that end differently', async () => {
+      const order = await world.submit('exit $(($SLURM_ARRAY_TASK_ID % 3))', { array: { tasks: '0-11' } });
+      const ends = await world.ends(order);
+      expect(ends.map((end) => [end.tasks, end.outcome, end.exitCode]).sort()).toEqual([
+        ['0-9:3', 'succeeded', 0],
+        ['1-10:3', 'failed', 1],
+        ['2-11:3', 'failed', 2],
+      ]);
+      expect(world.starts(order)).toHaveLength(12);
+    });
+
+    test('--signal=B:USR1@55, trapped by the payload', async () => {
+      expect(await world.ended(long['traps USR1']!, 150_000)).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
+      expect(world.output(long['traps USR1']!)).toBe('saved\n');
+    });
+
+    test('walltime', async () => {
+      expect(await world.ended(long['walltime']!, 150_000)).toMatchObject({ outcome: 'failed', reason: 'walltime' });
+    });
+
+    test('walltime with a payload that ignores TERM', async () => {
+      expect(await world.ended(long['ignores TERM']!, 150_000)).toMatchObject({
+        outcome: 'failed',
+        reason: 'walltime',
+      });
+    });
+
+    test('nothing was started twice', () => {
+      const keys = world.allStarts().map((start) => start.join(' '));
+      expect(new Set(keys).size).toBe(keys.length);
+    });
+  });
+}
+
+suite('without accounting', slurm, {});
+suite('with accounting', slurmdbd, { accounting: true });
+
+describe.skipIf(!slurm.ok)(`ends that need a cluster of their own (${slurm.why})`, () => {
+  const opened: { stop(): Promise<void> }[] = [];
+  const open = async (options: Omit<SlurmClusterOptions, 'name'>, graceMs?: number) => {
+    const cluster = await startSlurmCluster({ name: 'ends', ...options });
+    opened.push(cluster);
+    const world = await BackendWorld.open(cluster, graceMs === undefined ? {} : { graceMs });
+    opened.push({ stop: () => world.close() });
+    return { cluster, world };
+  };
+  const closeAll = async () => {
+    for (const each of opened.splice(0).reverse()) await each.stop();
+  };
+  afterAll(closeAll);
+
+  test.each([
+    ['purged by slurmctld before we looked', false],
+    ['purged by slurmctld, but accounting knows', true],
+  ])('%s', async (_name, accounting) => {
+    if (accounting && !slurmdbd.ok) return;
+    const { cluster, world } = await open({ minJobAgeSeconds: 2, accounting });
+    const [fine, bad, gone] = [
+      await world.submit('exit 0'),
+      await world.submit('exit 3'),
+      await world.submit('kill -KILL 0; sleep 60'),
+    ];
+    await until(
+      'all are purged',
+      async () => (await cluster.squeue(['-h', '-t', 'all'])).trim() === '' && world.allStarts().length === 3,
+      {
+        timeoutMs: 90_000,
+      },
+    );
+    expect(await world.ended(fine)).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
+    expect(await world.ended(bad)).toMatchObject({ outcome: 'failed', exitCode: 3 });
+    expect((await world.ended(gone)).outcome).toBe('failed');
+    await closeAll();
+  });
+
+  test.each(['', 'PrologFlags=Alloc'])('a prolog that fails %s: it never started', async (flags) => {
+    const prolog = join('/tmp', `yard-prolog-${process.pid}`);
+    writeFileSync(prolog, '#!/bin/sh\nexit 1\n');
+    chmodSync(prolog, 0o755);
+    const { world } = await open({ extraConf: `Prolog=${prolog}\n${flags}` });
+    const order = await world.submit('exit 0');
+    expect(await world.ended(order)).toMatchObject({ outcome: 'refused' });
+    expect(world.starts(order)).toEqual([]);
+    await closeAll();
+  });
+
+  test('killed by sampled memory use (OverMemoryKill)', async () => {
+    const { world } = await open({ oom: 'gather' });
+    const order = await world.submit('x=$(tail -c 200m /dev/zero | tr "\\0" x); sleep 60', {
+      resources: { memoryMiBPerNode: 30 },
+    });
+    expect((await world.ended(order)).outcome).toBe('failed');
+    await closeAll();
+  });
+
+  test('a lost node is no end: the payload runs on, and its own record decides', async () => {
+    const { cluster, world } = await open({ nodes: 1, slurmdTimeoutSeconds: 5 }, 60_000);
+    const flag = join(world.dir, 'go');
+    const order = await world.submit(`while ! [ -e ${flag} ]; do sleep 0.2; done; exit 3`);
+    await world.started(order);
+    await cluster.stopNode(0, 'SIGKILL');
+    await world.inState(order, /NODE_FAIL/);
+    expect(world.status(order).ends).toEqual([]);
+    writeFileSync(flag, '');
+    expect(await world.ended(order)).toMatchObject({ outcome: 'failed', reason: 'exit_code', exitCode: 3 });
+    await closeAll();
+  });
+
+  test('a lost node with its payload is a node failure in the end', async () => {
+    const { cluster, world } = await open({ nodes: 1, slurmdTimeoutSeconds: 5 });
+    const order = await world.submit('sleep 600');
+    await world.started(order);
+    await cluster.loseNode(0);
+    expect(await world.ended(order, 120_000)).toMatchObject({ outcome: 'failed', reason: 'node_failure' });
+    expect(world.starts(order)).toEqual(['0']);
+    await closeAll();
+  });
+});
