@@ -20,7 +20,7 @@ function checkLimits(table: JobTable, running: Running, processes: readonly Proc
   const tooMuch = memoryOverrun(running, processes);
   if (tooMuch) {
     beginEnding(table, running, { end: 'out_of_memory', reason: tooMuch, atMs: nowMs });
-    killPayload(running, processes);
+    killPayload(running, processes, nowMs);
   } else if (leftMs <= 0) {
     beginEnding(table, running, { end: 'timeout', reason: `ran for ${walltimeSeconds} s`, atMs: nowMs });
   } else {
@@ -37,11 +37,13 @@ export function beginEnding(table: JobTable, { job, task }: Running, ending: End
 function goOnEnding(running: Running, processes: readonly Process[], nowMs: number): void {
   const { end, atMs } = running.task.ending!;
   const graceMs = end === 'out_of_memory' ? 0 : KILL_AFTER_MS;
-  if (nowMs - atMs >= graceMs) killPayload(running, processes);
-  if (nowMs - atMs >= graceMs + WRAPPER_AFTER_MS) signalProcess(running.task.process, 'KILL');
+  if (nowMs - atMs < graceMs) return;
+  killPayload(running, processes, nowMs);
+  if (nowMs - running.task.payloadKilledAtMs! >= WRAPPER_AFTER_MS) signalProcess(running.task.process, 'KILL');
 }
 
-function killPayload({ task }: Running, processes: readonly Process[]): void {
+function killPayload({ task }: Running, processes: readonly Process[], nowMs: number): void {
+  task.payloadKilledAtMs ??= nowMs;
   for (const process of processes) if (process.pid !== task.process.pid) signalProcess(process, 'KILL');
 }
 

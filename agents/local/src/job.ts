@@ -46,6 +46,8 @@ export type RunningTask = {
   ending: Ending | null;
   /** The signal before the end of the walltime has been sent. */
   signalled: boolean;
+  /** Not on disk: after a restart the wrapper gets its time anew. */
+  payloadKilledAtMs: number | null;
 };
 
 export type EndedTasks = {

@@ -12,7 +12,14 @@ export function replay(job: LocalJob, event: JobEvent): void {
     case 'started': {
       const { task, process, atMs } = event;
       job.waiting = difference(job.waiting, [[task, task]]);
-      job.running.set(task, { task, process, startedAtMs: atMs, ending: null, signalled: false });
+      job.running.set(task, {
+        task,
+        process,
+        startedAtMs: atMs,
+        ending: null,
+        signalled: false,
+        payloadKilledAtMs: null,
+      });
       return;
     }
     case 'ending': {
