@@ -1,0 +1,131 @@
+import type { RunStatus } from '../backend.ts';
+import { createLimiter } from '../limiter.ts';
+import type { BrokerStream, FromBroker } from './broker-stream.ts';
+import { checkOffer } from './check-offer.ts';
+import type { LinkParts } from './session.ts';
+
+export type MessageHandler = { handle(message: FromBroker): void };
+
+type Value<Case extends FromBroker['$case']> = Extract<FromBroker, { $case: Case }>['value'];
+
+/** As many native commands as run at once; the rest of a burst waits here. */
+const CONCURRENT_SUBMITS = 8;
+const CONCURRENT_LOG_READS = 16;
+/** The broker forgets one run a message: those of the same moment are one write to the daily log. */
+const FORGET_TOGETHER_MS = 20;
+const MOST_LOG_BYTES = 1_048_576;
+
+/**
+ * Does what the broker asks. Everything is idempotent and repeated by the broker until an observation shows it done, so a
+ * failure is only said in the log.
+ */
+export function createMessageHandler(
+  parts: LinkParts & { readonly stream: BrokerStream; readonly federation: string; readonly flush: () => void },
+): MessageHandler {
+  const { backend, outbox, stream, log } = parts;
+  const submits = createLimiter(CONCURRENT_SUBMITS);
+  const reads = createLimiter(CONCURRENT_LOG_READS);
+  /** Messages that are being worked on: their repeats need no second worker. */
+  const underWay = new Set<string>();
+  let toForget: string[] = [];
+
+  const report = (status: RunStatus) => {
+    outbox.put([status]);
+    parts.flush();
+    parts.loop.poke();
+  };
+
+  const offer = async (value: Value<'offer'>) => {
+    await parts.highest.raise(value.placementNumber);
+    const check = checkOffer(value, {
+      federation: parts.federation,
+      kind: parts.config.kind,
+      policy: parts.config.policy,
+      nativeOptions: parts.nativeOptions,
+    });
+    if (check.ok) report(await backend.submit(check.order, { observedBefore: value.observedBefore }));
+    else report((await knownStatus(value)) ?? check.refusal);
+  };
+
+  /** A policy that became stricter must not disown what already runs. */
+  const knownStatus = async ({ runId, placementNumber }: Value<'offer'>) => {
+    const known = await backend.inventory(placementNumber - 1);
+    return known.find(({ order }) => order.runId === runId)?.status;
+  };
+
+  const forget = async () => {
+    const runIds = toForget;
+    toForget = [];
+    const forgotten = await backend.forget(runIds);
+    if (forgotten.length > 0) await stream.write({ $case: 'forgotten', value: { runIds: [...forgotten] } });
+  };
+
+  const readLog = async ({ readId, stream: name, limitBytes, ...rest }: Value<'logRead'>) => {
+    const from = name === 'stderr' ? 'stderr' : 'stdout';
+    const slice = await backend
+      .readLog({ ...rest, stream: from, limitBytes: Math.min(limitBytes, MOST_LOG_BYTES) })
+      .catch((error: Error) => ({ data: new Uint8Array(), end: true, problem: error.message }));
+    const data = Buffer.from(slice.data);
+    const { end, problem } = slice;
+    await stream.write({ $case: 'logChunk', value: { readId, offset: rest.offset, data, end, problem } });
+  };
+
+  const work = (key: string, what: string, task: () => Promise<unknown>) => {
+    if (underWay.has(key)) return;
+    underWay.add(key);
+    task()
+      .catch((error: Error) => log.warn(`${what}: ${error.message}`))
+      .finally(() => underWay.delete(key));
+  };
+
+  const queueForget = (runIds: readonly string[]) => {
+    if (toForget.length === 0)
+      setTimeout(() => work(`forget:${toForget[0]}`, 'runs could not be forgotten', forget), FORGET_TOGETHER_MS);
+    toForget.push(...runIds);
+  };
+
+  return {
+    handle: (message) => {
+      switch (message.$case) {
+        case 'offer': {
+          const { runId } = message.value;
+          return work(`offer:${runId}`, `run ${runId} could not be submitted`, () =>
+            submits(() => offer(message.value)),
+          );
+        }
+        case 'withdraw': {
+          const { runId } = message.value;
+          return work(`withdraw:${runId}`, `run ${runId} could not be withdrawn`, async () =>
+            report(await backend.withdraw(runId)),
+          );
+        }
+        case 'cancel': {
+          const { runId } = message.value;
+          return work(`cancel:${runId}`, `run ${runId} could not be cancelled`, async () =>
+            report(await backend.cancel(runId)),
+          );
+        }
+        case 'forget':
+          return queueForget(message.value.runIds);
+        case 'ack':
+          outbox.acknowledge(message.value.counter);
+          return parts.flush();
+        case 'logRead':
+          return work(`log:${message.value.readId}`, 'output could not be read', () =>
+            reads(() => readLog(message.value)),
+          );
+        case 'cancelStray': {
+          const stray = message.value;
+          return work(`stray:${stray.nativeId}`, `the stray ${stray.nativeId} could not be cancelled`, () =>
+            backend.cancelStray(stray),
+          );
+        }
+        case 'placementNumber':
+          return work(`number:${message.value.placementNumber}`, 'the placement number could not be kept', () =>
+            parts.highest.raise(message.value.placementNumber),
+          );
+        case 'welcome':
+      }
+    },
+  };
+}
