@@ -140,10 +140,13 @@ test('a refusal sends the job elsewhere', async () => {
 
 test('a lost database connection ends every session, and the agents come back', async () => {
   const north = await broker.ready('north');
-  await broker.db.system.query(
+  await broker.asSuperuser(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'LISTEN%'",
   );
   expect(await north.ended).toMatchObject({ code: status.UNAVAILABLE });
+  const early = broker.connect('north');
+  expect(await early.ended).toMatchObject({ code: status.UNAVAILABLE });
+  await until('the database is back', () => broker.db.connectedSinceMs() !== null);
   const jobId = await broker.submit();
   await broker.ready('north', { automatic: true });
   await broker.reaches(jobId, 'succeeded');

@@ -96,14 +96,12 @@ test('a run of a job that nobody knows is shown as a stray and never cancelled',
 /** What a restore from before the placement leaves: the job queued, no run, a smaller placement number. */
 async function backInTime(jobId: string): Promise<void> {
   await broker.scheduler.stop();
-  const { system } = broker.db;
-  await system.query('DELETE FROM runs WHERE job_id = $1', [jobId]);
-  await system.query("DELETE FROM events WHERE job_id = $1 AND kind <> 'submitted'", [jobId]);
-  await system.query(
-    `UPDATE jobs SET state = 'queued', queued = tasks, succeeded = '{}', attempts = 0, event_count = 1,
-            started_at = NULL, ended_at = NULL WHERE id = $1`,
-    [jobId],
-  );
-  await system.query('UPDATE federation SET placement_number = 0');
+  await broker.asSuperuser(`
+    DELETE FROM runs WHERE job_id = '${jobId}';
+    DELETE FROM events WHERE job_id = '${jobId}' AND kind <> 'submitted';
+    UPDATE jobs SET state = 'queued', queued = tasks, succeeded = '{}', attempts = 0, event_count = 1,
+           started_at = NULL, ended_at = NULL WHERE id = '${jobId}';
+    UPDATE clusters SET highest_placement = 0;
+    UPDATE federation SET placement_number = 0`);
   broker.addScheduler('after the restore');
 }

@@ -9,12 +9,14 @@ import type { SchedulerSettings } from '@switchyard/broker/scheduler/settings.ts
 import { newToken, tokenHash } from '@switchyard/broker/token.ts';
 import type { JobSpecInput } from '@switchyard/core/spec/job-spec.ts';
 import { connectFakeAgent, type FakeAgent, type FakeAgentOptions } from './fake-agent.ts';
-import { freshDatabase } from './postgres.ts';
+import { type FreshDatabase, freshDatabase } from './postgres.ts';
 import { until } from './until.ts';
 
 /** Scheduler and agent server of one broker process, on a database of their own, without HTTP. */
 export type SmallBroker = {
   readonly db: Database;
+  /** One statement past every wall: what no code of ours may do. */
+  asSuperuser: FreshDatabase['asSuperuser'];
   readonly grpc: GrpcServer;
   readonly scheduler: Scheduler;
   /** Another scheduler on the same database, as a second replica would have. */
@@ -52,7 +54,7 @@ export type RunRow = {
 };
 
 export async function startSmallBroker(settings: Partial<SchedulerSettings> = {}): Promise<SmallBroker> {
-  const { db, close } = await freshDatabase({ maxConnections: 10 });
+  const { db, close, asSuperuser } = await freshDatabase({ maxConnections: 10 });
   const grpc = await startGrpc({ db, holder: 'one', config: { host: '127.0.0.1', port: 0 }, log: silentLog });
   const schedulers: Scheduler[] = [];
   const agents: FakeAgent[] = [];
@@ -75,6 +77,7 @@ export async function startSmallBroker(settings: Partial<SchedulerSettings> = {}
 
   const broker: SmallBroker = {
     db,
+    asSuperuser,
     grpc,
     scheduler: addScheduler('one'),
     addScheduler,

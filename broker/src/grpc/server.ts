@@ -36,6 +36,9 @@ export async function startGrpc(options: {
 
   const open = (call: AgentCall) => {
     const stream = agentStream(call);
+    // A hello must come after the connection that placement relies on, or it says nothing about that database.
+    if (db.connectedSinceMs() === null)
+      return stream.close(status.UNAVAILABLE, 'the broker has no database at the moment; connect again');
     if (streams.size >= MAX_SESSIONS)
       return stream.close(status.RESOURCE_EXHAUSTED, 'this broker has too many sessions');
     streams.add(stream);
