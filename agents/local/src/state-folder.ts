@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobEvent, JobFacts, Launch, LocalJob } from './job.ts';
@@ -32,7 +32,7 @@ export function openStateFolder(stateDir: string): StateFolder {
       lastId = makeNext(root, lastId);
       const whole: JobFacts = { id: lastId, ...facts };
       try {
-        writeFileSync(join(root, 'last-id'), `${lastId}\n`, { mode: 0o600 });
+        saveLastId(root, lastId);
         writeFileSync(join(folder(lastId), 'script'), script, { mode: 0o600 });
         writeFileSync(join(folder(lastId), 'job.json'), JSON.stringify({ facts: whole, launch }), { mode: 0o600 });
       } catch (error) {
@@ -55,6 +55,12 @@ export function openStateFolder(stateDir: string): StateFolder {
 
 function readLastId(root: string): number {
   return Number(readIfThere(join(root, 'last-id')).trim()) || 0;
+}
+
+/** Renamed into place: half a number would be used again once all folders are purged. */
+function saveLastId(root: string, lastId: number): void {
+  writeFileSync(join(root, 'last-id.new'), `${lastId}\n`, { mode: 0o600 });
+  renameSync(join(root, 'last-id.new'), join(root, 'last-id'));
 }
 
 function jobIds(root: string): number[] {
