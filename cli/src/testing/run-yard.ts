@@ -20,6 +20,10 @@ type Settings = {
 export async function runYard(args: readonly string[], settings: Settings = {}): Promise<Ran> {
   const stdout = collector(settings.columns);
   const stderr = collector(settings.columns);
+  const listen = (handler: () => void) => {
+    settings.onListening?.(handler);
+    return () => {};
+  };
   const io: Io = {
     stdin: Readable.from(settings.stdin === undefined ? [] : [Buffer.from(settings.stdin)]),
     stdout: stdout.stream,
@@ -32,10 +36,7 @@ export async function runYard(args: readonly string[], settings: Settings = {}):
     },
     cwd: settings.cwd ?? '/work/here',
     now: () => settings.nowMs ?? Date.now(),
-    onInterrupt: (handler) => {
-      settings.onListening?.(handler);
-      return () => {};
-    },
+    onInterrupt: listen,
   };
   const code = await run(args, io);
   return { code, stdout: stdout.bytes().toString(), stderr: stderr.bytes().toString(), bytes: stdout.bytes() };

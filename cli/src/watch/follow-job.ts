@@ -10,8 +10,9 @@ export type Follow = {
   readonly onState: (job: Job) => void;
   /** The broker does not answer; the wait goes on. */
   readonly onSilence: (problem: Error) => void;
-  /** False: only looks now and then, for many jobs at once. */
+  /** False: no events, only a look now and then, for many jobs at once. */
   readonly live?: boolean;
+  readonly lookEveryMs?: number;
   readonly patienceMs?: number;
 };
 
@@ -29,7 +30,7 @@ export async function followJob(client: ApiClient, id: string, follow: Follow): 
       const job = await readPatiently(client, id, follow);
       follow.onState(job);
       if (ENDED.has(job.state)) return job;
-      await bell.heard(LOOK_EVERY_MS, follow.signal);
+      await bell.heard(follow.lookEveryMs ?? LOOK_EVERY_MS, follow.signal);
     }
   } finally {
     finished.abort();
@@ -38,7 +39,7 @@ export async function followJob(client: ApiClient, id: string, follow: Follow): 
 }
 
 /** What no event tells (a cluster out of sight, a native state) is seen this late. */
-const LOOK_EVERY_MS = 5_000;
+export const LOOK_EVERY_MS = 5_000;
 /** Longer than the restart of any broker. */
 const PATIENCE_MS = 600_000;
 const PAUSE_MS = 1_000;

@@ -6,7 +6,7 @@ import { endSentence } from '../format/job-words.ts';
 import { plainText } from '../format/plain-text.ts';
 import { stateText } from '../format/state.ts';
 import { paint } from '../format/styled.ts';
-import { followJob } from './follow-job.ts';
+import { followJob, LOOK_EVERY_MS } from './follow-job.ts';
 import { createProgress } from './progress.ts';
 
 /**
@@ -42,6 +42,8 @@ export async function waitForJobs(
 
 /** More streams than this would cost the broker more than the waiting is worth. */
 const MAX_STREAMS = 16;
+/** However many jobs, not more than twenty looks a second. */
+const GAP_MS = 50;
 
 async function waitForOne(
   cli: Cli,
@@ -57,6 +59,7 @@ async function waitForOne(
       onState: (now) => quiet || progress.state(now),
       onSilence: (problem) => quiet || progress.silence(problem),
       live: all <= MAX_STREAMS,
+      lookEveryMs: Math.max(LOOK_EVERY_MS, all * GAP_MS),
     });
     progress.clear();
     if (!quiet) reportEnd(cli, job);
