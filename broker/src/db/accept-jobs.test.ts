@@ -58,7 +58,7 @@ test('a key with another body conflicts, and the same key of somebody else does 
 
 test('what PostgreSQL cannot store is the caller’s error, stores nothing and quotes nothing', async () => {
   const before = await countJobs();
-  const bad = jobToAccept({ labels: { secret: 'nul \0 byte' } });
+  const bad = jobToAccept({}, { specJson: JSON.stringify({ secret: 'nul \0 byte' }) });
   const failure = await acceptJobs(fresh.db, [jobToAccept(), bad]).catch((error) => error);
   expect(failure).toMatchObject({ name: 'SwitchyardError', code: 'invalid_request' });
   expect(`${failure.message} ${failure.cause?.message}`).not.toContain('nul');

@@ -15,6 +15,8 @@ export type Listener = {
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2000;
+/** A connection that a network has silently dropped says nothing: it is asked, and an answer is awaited only so long. */
+const HEARTBEAT_MS = 5000;
 
 /** One connection of its own that listens on the channel `switchyard` and comes back by itself. */
 export function startListener(options: pg.ClientConfig): Listener {
@@ -24,9 +26,13 @@ export function startListener(options: pg.ClientConfig): Listener {
   let connectedSince: number | null = null;
   let retry: NodeJS.Timeout | undefined;
   let closed = false;
+  const heartbeat = setInterval(() => {
+    const asked = client;
+    if (asked && connectedSince !== null) asked.query('SELECT 1').catch(() => drop(asked));
+  }, HEARTBEAT_MS).unref();
 
   async function connect(): Promise<void> {
-    const next = new pg.Client(options);
+    const next = new pg.Client({ ...options, query_timeout: HEARTBEAT_MS, connectionTimeoutMillis: HEARTBEAT_MS });
     next.on('error', () => drop(next));
     next.on('end', () => drop(next));
     next.on('notification', ({ payload }) => deliver(payload ?? ''));
@@ -79,6 +85,7 @@ export function startListener(options: pg.ClientConfig): Listener {
     close: async () => {
       closed = true;
       clearTimeout(retry);
+      clearInterval(heartbeat);
       const last = client;
       client = null;
       await last?.end().catch(() => {});

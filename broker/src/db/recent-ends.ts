@@ -15,6 +15,7 @@ export type RecentEnds = {
   readonly badJobs: number;
 };
 
+/** What ended lately on each cluster, since its breaker was last open: what opened a breaker once does not open it again. */
 export async function recentEnds(db: Database, windowSeconds: number): Promise<RecentEnds[]> {
   const { rows } = await statement<RecentEnds>(
     db.system,
@@ -22,7 +23,8 @@ export async function recentEnds(db: Database, windowSeconds: number): Promise<R
             (count(*) FILTER (WHERE outcome = 'refused'))::int AS refused,
             (count(*) FILTER (WHERE reason = 'unknown_end'))::int AS vanished,
             (count(DISTINCT job_id) FILTER (WHERE outcome = 'refused' OR reason = 'unknown_end'))::int AS "badJobs"
-       FROM runs WHERE recorded_end_at > now() - $1 * interval '1 second'
+       FROM runs JOIN clusters ON clusters.name = runs.cluster
+      WHERE recorded_end_at > now() - $1 * interval '1 second' AND recorded_end_at > coalesce(breaker_until, '-infinity')
       GROUP BY cluster ORDER BY cluster`,
     [windowSeconds],
   );
