@@ -28,9 +28,12 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
   let begun = 0;
   let done = 0;
   let wake = new AbortController();
+  /** Somebody waits for a listing: the pace does not matter. */
+  let hurried = false;
 
   const look = async () => {
     begun += 1;
+    hurried = false;
     const mine = begun;
     try {
       const sight = await backend.observe();
@@ -52,7 +55,11 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
   /** Sleeps until it is time, and looks at the time again when something was done meanwhile. */
   const sleep = async () => {
     const started = performance.now();
-    for (let left = pause(); left > 0 && !stop.signal.aborted; left = pause() - (performance.now() - started)) {
+    for (
+      let left = pause();
+      left > 0 && !hurried && !stop.signal.aborted;
+      left = pause() - (performance.now() - started)
+    ) {
       wake = new AbortController();
       await delay(left, null, { signal: AbortSignal.any([wake.signal, stop.signal]) }).catch(() => {});
     }
@@ -71,6 +78,7 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
       const wanted = begun + 1;
       while (done < wanted) {
         if (signal.aborted || stop.signal.aborted) throw new Error('the session ended');
+        hurried = true;
         wake.abort();
         await new Promise<void>((resolve) => {
           const once = () => {
