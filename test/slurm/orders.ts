@@ -8,14 +8,17 @@ import { markerOf } from '@switchyard/core/spec/marker.ts';
 /** The federation code of the tests' markers. */
 export const FEDERATION = 'test';
 
+let jobNumber = 0;
+
 /** An order as the broker would send it, of a run nobody has seen before. */
 export function orderOf(spec: Partial<JobSpecInput> = {}, more: Partial<RunOrder> = {}): RunOrder {
   const runId = randomUUID();
+  jobNumber += 1;
   return {
     runId,
     placementNumber: 1,
     jobId: randomUUID(),
-    jobNumber: 1,
+    jobNumber,
     attempt: 1,
     tasks: spec.array?.tasks ?? '0',
     spec: jobSpecSchema.parse(spec.command ? spec : { script: '#!/bin/sh\n:\n', ...spec }),

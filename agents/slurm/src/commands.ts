@@ -38,13 +38,13 @@ export function nodesCommand(): Argv {
 }
 
 /** `--allocations`: jobs without their steps. Ids alone set no time window (sacct(1), DEFAULT TIME WINDOW). */
-export function accountingCommand(nativeIds: readonly string[]): Argv {
+export function accountingCommand(nativeIds: readonly string[], uid: string): Argv {
   return [
     'sacct',
     '--allocations',
     '--noheader',
     '--parsable2',
-    '--array',
+    `--user=${uid}`,
     `--delimiter=${FIELD}`,
     `--format=${ACCOUNTING_FIELDS.join(',')}`,
     `--jobs=${nativeIds.join(',')}`,

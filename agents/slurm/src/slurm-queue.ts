@@ -116,7 +116,7 @@ export function slurmQueue(input: SlurmConfigInput = {}, dependencies: SlurmQueu
 
     accounting: async (nativeIds) => {
       if (nativeIds.length === 0 || !(await clusterConfig()).hasAccounting) return [];
-      return parseAccounting(await answerOf(run, accountingCommand(nativeIds)));
+      return parseAccounting(await answerOf(run, accountingCommand(nativeIds, String(uid))));
     },
 
     kill: (targets) => killJobs({ run, targets, listing: async () => (await listing()).jobs.filter(isOurs) }),
