@@ -168,3 +168,26 @@ test('output is read through the session of the cluster', async () => {
   const chunk = await until('the chunk is there', () => takeLogChunk(broker.db, id));
   expect(chunk).toMatchObject({ offset: 5, data: Buffer.from('hello'), end: true });
 });
+
+test('a copy of a run that has ended is cancelled, a native job nobody knows is only shown', async () => {
+  const north = await broker.ready('north', { automatic: true });
+  const jobId = await broker.submit();
+  const { runId } = await north.wait('offer');
+  await broker.reaches(jobId, 'succeeded');
+  const stray = { nativeState: 'PENDING', nativeSubmittedAtMs: 0 };
+  north.send({
+    $case: 'strays',
+    value: {
+      strays: [
+        { ...stray, nativeId: '8', runId: crypto.randomUUID() },
+        { ...stray, nativeId: '9', runId },
+      ],
+    },
+  });
+  expect(await north.wait('cancelStray')).toEqual({ nativeId: '9', runId });
+  const { rows } = await broker.db.system.query('SELECT native_id, verdict FROM strays ORDER BY native_id');
+  expect(rows).toEqual([
+    { native_id: '8', verdict: 'show' },
+    { native_id: '9', verdict: 'cancel' },
+  ]);
+});

@@ -48,13 +48,19 @@ export type PendingMessages = {
   readonly mustReconnect: boolean;
 };
 
-export type MessageLimits = { readonly offers?: number; readonly others?: number };
+export type MessageLimits = {
+  /** Unanswered at the same time. */
+  readonly offers?: number;
+  readonly others?: number;
+  /** Runs whose offer went out lately: they count as unanswered, and their specs, which may be megabytes, are not read again. */
+  readonly exceptOffers?: readonly string[];
+};
 
 /** Everything that the runs of a cluster need from its agent now; the same again until they have moved. Null: fenced. */
 export function pendingMessages(
   db: Database,
   session: Session,
-  { offers = 64, others = 500 }: MessageLimits = {},
+  { offers = 64, others = 500, exceptOffers = [] }: MessageLimits = {},
 ): Promise<PendingMessages | null> {
   return inTransaction(db.system, async (client) => {
     const held = await holdSession(client, session);
@@ -64,7 +70,8 @@ export function pendingMessages(
     const ids = (kind: WantedRow['kind']) => wanted.filter((row) => row.kind === kind).map((row) => row.id);
     return {
       // Before the inventory is complete nobody knows which offers the agent has answered already.
-      offers: isPaused || held.reconciledAtMs === null ? [] : await unansweredOffers(client, session, offers),
+      offers:
+        isPaused || held.reconciledAtMs === null ? [] : await unansweredOffers(client, session, offers, exceptOffers),
       withdraws: isPaused ? [] : ids('withdraw'),
       cancels: ids('cancel'),
       forgets: ids('forget'),
@@ -90,14 +97,22 @@ async function wantedRuns(client: Queryable, { cluster }: Session, limit: number
 }
 
 /** Open runs that this session's agent has said nothing of: new ones, and those that its inventory did not hold. */
-async function unansweredOffers(client: Queryable, session: Session, limit: number): Promise<PendingOffer[]> {
+async function unansweredOffers(
+  client: Queryable,
+  session: Session,
+  limit: number,
+  except: readonly string[],
+): Promise<PendingOffer[]> {
   const { rows } = await client.query<OfferRow>({
     name: 'unanswered-offers',
     text: `SELECT r.id, r.placement_number, r.job_id, j.number, r.attempt, r.tasks, j.spec, j.spec_hash, r.pool, r.observed_epoch, r.group_path, j.owner
-      FROM runs r JOIN jobs j ON j.id = r.job_id
-      WHERE r.cluster = $1 AND r.forgotten_at IS NULL AND r.state <> 'ended' AND r.wanted IS NULL AND r.observed_epoch < $2
-      ORDER BY r.placement_number LIMIT $3`,
-    values: [session.cluster, session.sessionEpoch, limit],
+      FROM (
+        SELECT * FROM runs
+        WHERE cluster = $1 AND forgotten_at IS NULL AND state <> 'ended' AND wanted IS NULL AND observed_epoch < $2
+        ORDER BY placement_number LIMIT $3
+      ) r JOIN jobs j ON j.id = r.job_id
+      WHERE r.id <> ALL($4::uuid[]) ORDER BY r.placement_number`,
+    values: [session.cluster, session.sessionEpoch, limit, except],
   });
   return rows.map((row) => ({
     runId: row.id,

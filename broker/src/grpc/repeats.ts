@@ -2,6 +2,8 @@
 export type Repeats = {
   /** True when the message should go out now, which counts as sent. */
   take(key: string, nowMs: number): boolean;
+  /** Keys that went out and are not due again yet. */
+  notDue(nowMs: number): string[];
   /** Forgets what is no longer pending, so that it goes out at once should it become pending again. */
   keepOnly(pending: ReadonlySet<string>): void;
 };
@@ -16,6 +18,7 @@ export function createRepeats(firstMs = 2000, maxMs = 30_000): Repeats {
       sent.set(key, { waitMs, dueMs: nowMs + waitMs });
       return true;
     },
+    notDue: (nowMs) => [...sent].flatMap(([key, { dueMs }]) => (nowMs < dueMs ? [key] : [])),
     keepOnly(pending) {
       for (const key of sent.keys()) if (!pending.has(key)) sent.delete(key);
     },

@@ -17,6 +17,7 @@ export type Sender = {
 const MINIMUM_GAP_MS = 2;
 /** A notification may be lost, a repeat may be due. */
 const FALLBACK_MS = 2000;
+const OFFER = 'offer:';
 const PLACEMENT_NUMBER_EVERY_MS = 5000;
 
 /** Sends what the runs of this cluster need, and again until they have moved: the state of a run is the message. */
@@ -34,18 +35,23 @@ export function startSender(options: {
 
   const cycle = async () => {
     if (!opened || !stream.isOpen()) return;
-    const pending = await pendingMessages(db, session);
+    const nowMs = performance.now();
+    const recentOffers = repeats.notDue(nowMs).filter((key) => key.startsWith(OFFER));
+    const exceptOffers = recentOffers.map((key) => key.slice(OFFER.length));
+    const pending = await pendingMessages(db, session, { exceptOffers });
     if (pending === null) return options.fenced();
     if (pending.mustReconnect)
       return stream.close(status.UNAVAILABLE, 'placement is paused until every agent has sent its inventory again');
-    await send(pending);
+    await send(pending, recentOffers, nowMs);
   };
 
-  const send = async (pending: PendingMessages) => {
-    const nowMs = performance.now();
+  const send = async (pending: PendingMessages, recentOffers: readonly string[], nowMs: number) => {
     const messages = keyedMessages(pending);
-    repeats.keepOnly(new Set(messages.map(([key]) => key)));
+    const forgets = pending.forgets.map((runId) => ({ key: `forget:${runId}`, runId }));
+    repeats.keepOnly(new Set([...messages.map(([key]) => key), ...forgets.map(({ key }) => key), ...recentOffers]));
     for (const [key, message] of messages) if (repeats.take(key, nowMs)) await stream.write(message);
+    const runIds = forgets.filter(({ key }) => repeats.take(key, nowMs)).map(({ runId }) => runId);
+    if (runIds.length > 0) await stream.write({ $case: 'forget', value: { runIds } });
     await tellPlacementNumber(pending.placementNumber, nowMs);
   };
 
@@ -73,7 +79,7 @@ export function startSender(options: {
   };
 }
 
-/** Every message that is pending, under the key by which its repeats are counted. Withdrawals first: they free other work. */
+/** Every message of its own that is pending, under the key by which its repeats are counted. Withdrawals first: they free other work. */
 function keyedMessages(pending: PendingMessages): [key: string, message: ToAgent][] {
   return [
     ...pending.logReads.map((read) => keyed(`log:${read.readId}`, { $case: 'logRead', value: read })),
@@ -82,8 +88,7 @@ function keyedMessages(pending: PendingMessages): [key: string, message: ToAgent
     ...pending.cancelStrays.map((stray) =>
       keyed(`stray:${stray.nativeId}:${stray.runId}`, { $case: 'cancelStray', value: stray }),
     ),
-    ...pending.offers.map((offer) => keyed(`offer:${offer.runId}`, { $case: 'offer', value: offer })),
-    ...pending.forgets.map((runId) => keyed(`forget:${runId}`, { $case: 'forget', value: { runIds: [runId] } })),
+    ...pending.offers.map((offer) => keyed(`${OFFER}${offer.runId}`, { $case: 'offer', value: offer })),
   ];
 }
 

@@ -4,6 +4,7 @@ import type { Plan, Wait } from '@switchyard/core/placement/snapshot.ts';
 import { awaitedClusters } from '../db/awaited-clusters.ts';
 import { commitPlan } from '../db/commit-plan.ts';
 import type { Database } from '../db/database.ts';
+import { isAnythingWaiting } from '../db/is-anything-waiting.ts';
 import { loadSnapshot } from '../db/load-snapshot.ts';
 import { reconcilePause } from '../db/reconcile-pause.ts';
 import type { SchedulerSettings } from './settings.ts';
@@ -23,6 +24,7 @@ const nothing = { placed: 0, refused: 0, ended: 0, waits: [] };
 export async function tick(db: Database, epoch: number, settings: SchedulerSettings): Promise<Tick | null> {
   const barrier = await barrierReason(db, settings.barrierMs);
   if (barrier !== null) return { ...nothing, stoppedBy: barrier };
+  if (!(await isAnythingWaiting(db))) return { ...nothing, stoppedBy: null };
   const snapshot = await loadSnapshot(db, { maxJobs: settings.maxJobs });
   if (snapshot.pausedReason !== null) {
     const pause = await reconcilePause(db, { epoch });
