@@ -11,7 +11,7 @@ export class ApiFailure extends Failure {
     const code = text(problem.code) ?? '';
     const message = sentence(status, problem);
     super(message, {
-      hint: hint(status, problem),
+      hint: hints[code] ?? text(problem.hint),
       exitCode: exitCodes[code] ?? exitCodeOfStatus(status),
       // The sentence of an unsatisfiable job names its refusals already.
       lines: lines(problem).filter((line) => !message.includes(line)),
@@ -45,6 +45,14 @@ const exitCodes: Readonly<Record<string, number>> = {
   quota_exceeded: EXIT.refused,
 };
 
+/** The broker's hints speak of the interface; here they name commands. */
+const hints: Readonly<Record<string, string>> = {
+  unknown_job: '`yard ps --all` lists the jobs that you may see.',
+  unknown_cluster: '`yard clusters` lists them.',
+  unauthenticated: '`yard login` stores a valid token.',
+  unsatisfiable: 'Ask for less, or relax the constraints; `yard clusters` shows what each cluster has.',
+};
+
 function exitCodeOfStatus(status: number): number {
   if (status === 401 || status === 403) return EXIT.refused;
   if (status === 404) return EXIT.notFound;
@@ -55,15 +63,12 @@ function sentence(status: number, problem: Problem): string {
   return text(problem.detail) ?? text(problem.title) ?? `The broker answered with HTTP status ${status}.`;
 }
 
-function hint(status: number, problem: Problem): string | undefined {
-  if (status === 401) return text(problem.hint) ?? 'Give a valid token with `yard login`.';
-  return text(problem.hint);
-}
-
 /** `details.problems` of a spec ({path, message, hint?}) and `details.refusals` of a placement ({cluster, sentence}). */
 function lines(problem: Problem): string[] {
   const details = record(problem.details);
-  const problems = list(details['problems']).map((each) => {
+  const all = list(details['problems']);
+  // One alone is the sentence itself.
+  const problems = (all.length > 1 ? all : []).map((each) => {
     const { path, message, hint } = record(each);
     const where = text(path) ? `${text(path)}: ` : '';
     return `${where}${text(message) ?? ''}${text(hint) ? ` (${text(hint)})` : ''}`;

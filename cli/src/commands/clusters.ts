@@ -1,4 +1,5 @@
 import type { PoolReport } from '@switchyard/core/placement/capacity-report.ts';
+import { formatSeconds } from '@switchyard/core/spec/format-seconds.ts';
 import type { Cluster, Clusters } from '../api/api-types.ts';
 import { type Cli, type DefineCommand, look, say } from '../cli.ts';
 import { age } from '../format/age.ts';
@@ -61,7 +62,7 @@ const wideColumns: Column<Line>[] = [
   ...columns,
   { header: 'OURS', cell: ({ cluster, pool }) => (pool ? '-' : ours(cluster)) },
   { header: 'LARGEST-SLOT', cell: ({ pool }) => (pool ? slot(pool) : '-') },
-  { header: 'WALLTIME', cell: ({ pool }) => count(pool?.maxWalltimeSeconds ?? null, 's') },
+  { header: 'WALLTIME', cell: ({ pool }) => (pool?.maxWalltimeSeconds ? formatSeconds(pool.maxWalltimeSeconds) : '-') },
   { header: 'KIND', cell: ({ cluster }) => cluster.kind },
   { header: 'SOFTWARE', cell: ({ cluster }) => cluster.software ?? '-', sentence: true },
 ];
@@ -95,6 +96,6 @@ function slot({ largestFreeSlot: { cpus, memoryMiB, gpus } }: PoolReport): strin
   return `${cpus}c/${memoryMiB}Mi${gpus > 0 ? `/${gpus}g` : ''}`;
 }
 
-function count(value: number | null, unit = ''): string {
-  return value === null ? '-' : `${value}${unit}`;
+function count(value: number | null): string {
+  return value === null ? '-' : String(value);
 }

@@ -59,8 +59,11 @@ const columns: Column<JobEvent>[] = [
 ];
 
 function details({ data }: JobEvent): string {
-  return Object.entries(data ?? {})
-    .filter(([, value]) => value !== null && value !== undefined && value !== '')
-    .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(' ');
+  return (
+    Object.entries(data ?? {})
+      // Nobody reads a UUID; `-o json` has it.
+      .filter(([name, value]) => name !== 'runId' && value !== null && value !== undefined && value !== '')
+      .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+      .join(' ')
+  );
 }

@@ -154,7 +154,10 @@ ATTEMPT  CLUSTER  POOL    TASKS  STATE      NATIVE-ID  AGE    RAN    REASON
 
 test('show of an absent job exits with 4, of no job with 2', async () => {
   broker.on('GET /v1/jobs/7', () => problem(404, 'unknown_job', 'There is no job 7.'));
-  expect(await yard('show', '7')).toMatchObject({ code: 4, stderr: 'yard: There is no job 7.\n' });
+  expect(await yard('show', '7')).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/^yard: There is no job 7\.\nhint: `yard ps --all`/),
+  });
   expect((await yard('show', 'relax')).code).toBe(2);
 });
 

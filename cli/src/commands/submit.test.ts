@@ -93,12 +93,13 @@ test.each([
   ['forbidden', 403, 5],
   ['unauthenticated', 401, 5],
   ['unknown_job', 404, 4],
+  ['quota_exceeded', 409, 5],
   ['internal', 500, 1],
 ])('%s ends with exit code %#', async (code, status, exitCode) => {
   broker.on('POST /v1/jobs', () => problem(status, code, 'What was wrong.', { hint: 'What to do.' }));
   const ran = await yard('submit', script());
   expect(ran.code).toBe(exitCode);
-  expect(ran.stderr).toBe('yard: What was wrong.\nhint: What to do.\n');
+  expect(ran.stderr).toMatch(/^yard: What was wrong\.\nhint: \S.*\n$/);
   expect(broker.received).toHaveLength(1);
 });
 

@@ -5,8 +5,9 @@ import type { Io } from '../io.ts';
 
 /** Asks on the terminal and shows nothing of what is typed. */
 export function promptHidden({ stdin, stderr }: Io, question: string): Promise<string> {
-  stderr.write(question);
+  // First: what is typed at once must not be shown either.
   stdin.setRawMode?.(true);
+  stderr.write(question);
   return new Promise((resolve, reject) => {
     const decoder = new StringDecoder('utf8');
     let typed = '';

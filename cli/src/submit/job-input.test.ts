@@ -11,6 +11,12 @@ test('a bare command is called like its program and runs here', () => {
   expect(of({})).toEqual({ name: 'relax', workdir: '/home/ada', command: ['/usr/bin/relax', 'input dat'] });
 });
 
+test('a name that we make up is never what a job is refused for', () => {
+  const odd = of({}, { kind: 'command', argv: ['evil\u001b[2J\n'] });
+  expect(odd.name).toBe('evil_[2J_');
+  expect(validateJobSpec(odd).ok).toBe(true);
+});
+
 test('every option finds its field, and the whole is a valid spec', () => {
   const spec = of({
     name: 'r',

@@ -119,10 +119,15 @@ function dependency(text: string): { job: number | string; when?: string } {
 }
 
 function defaults(source: Source, { cwd }: World): Record<string, unknown> {
-  if (source.kind === 'command') return { name: basename(source.argv[0]!), workdir: cwd };
+  if (source.kind === 'command') return { name: printable(basename(source.argv[0]!)), workdir: cwd };
   if (source.kind === 'script') return scriptDefaults(source.text, source.fileName, cwd);
   const { script } = source.document;
   return typeof script === 'string' ? scriptDefaults(script, null, cwd) : { workdir: cwd };
+}
+
+/** What we make up ourselves must not be what the job is refused for. */
+function printable(name: string): string {
+  return name.replace(/\p{Cc}/gu, '_').slice(0, 255) || 'job';
 }
 
 function defined<Value extends Record<string, unknown>>(value: Value): { [Key in keyof Value]?: Value[Key] } {

@@ -73,8 +73,8 @@ async function waitForOne(
 function reportEnd(cli: Cli, job: Job): void {
   const { text, colour } = stateText(job.state);
   const icon = paint({ text: text[0]!, ...(colour ? { colour } : {}) }, look(cli, 'stderr').colours);
-  const detail = job.detail ? ` ${job.detail}` : '';
-  say(cli, `${icon} ${plainText(`${endSentence(job)}.${detail}`)}`);
+  const detail = job.detail ? `: ${job.detail.replace(/\.$/, '')}` : '';
+  say(cli, `${icon} ${plainText(`${endSentence(job)}${detail}.`)}`);
   if (job.stdoutPath) print(cli, job.stdoutPath);
 }
 
