@@ -191,3 +191,23 @@ test('a copy of a run that has ended is cancelled, a native job nobody knows is 
     { native_id: '9', verdict: 'cancel' },
   ]);
 });
+
+test('an observation that cannot be stored holds up no other', async () => {
+  const north = await broker.ready('north');
+  const jobs = await Promise.all(Array.from({ length: 5 }, () => broker.submit()));
+  const offers = await Promise.all(jobs.map((jobId) => north.wait('offer', (offer) => offer.jobId === jobId)));
+  await broker.asSuperuser(`
+    CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'out of luck'; END $$;
+    CREATE TRIGGER fail BEFORE UPDATE ON runs FOR EACH ROW WHEN (NEW.native_state = 'UNLUCKY') EXECUTE FUNCTION fail()`);
+  const counter = north.observe(
+    ...offers.map(({ runId, placementNumber }, at) => ({
+      runId,
+      placementNumber,
+      nativeId: String(at),
+      nativeState: at === 3 ? 'UNLUCKY' : 'PENDING',
+    })),
+  );
+  await north.wait('ack', (ack) => ack.counter === counter);
+  const states = await Promise.all(jobs.map(async (jobId) => (await broker.job(jobId)).state));
+  expect(states).toEqual(['placed', 'placed', 'placed', 'placing', 'placed']);
+});

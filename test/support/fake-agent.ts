@@ -127,7 +127,7 @@ export function connectFakeAgent(options: FakeAgentOptions): FakeAgent {
 }
 
 /** A cluster of one pool that could run nearly anything. */
-export function fakeCapacity(cpus = 64): CapacityReport {
+function fakeCapacity(cpus = 64): CapacityReport {
   const amounts = { nodes: 4, cpus, memoryMib: 256_000, gpus: 0 };
   const slot = { cpus: Math.ceil(cpus / 4), memoryMib: 64_000, gpus: 0 };
   return {

@@ -32,7 +32,7 @@ export type SmallBroker = {
   close(): Promise<void>;
 };
 
-export type JobRow = {
+type JobRow = {
   state: string;
   reason: string | null;
   queued: string;
@@ -41,7 +41,7 @@ export type JobRow = {
   cancelled: string;
   attempts: number;
 };
-export type RunRow = {
+type RunRow = {
   id: string;
   cluster: string;
   state: string;

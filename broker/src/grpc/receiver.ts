@@ -1,15 +1,14 @@
 import { applyInventory } from '../db/apply-inventory.ts';
-import { applyObservations } from '../db/apply-observations.ts';
 import type { Database } from '../db/database.ts';
 import { saveLogChunk } from '../db/log-reads.ts';
 import { markForgotten } from '../db/mark-forgotten.ts';
 import { saveStrays } from '../db/save-strays.ts';
 import type { Session } from '../db/session.ts';
 import { touchSession } from '../db/touch-session.ts';
-import { SwitchyardError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { AgentStream, FromAgent } from './agent-stream.ts';
 import { createCapacityKeeper } from './capacity-keeper.ts';
+import { storeObservations } from './store-observations.ts';
 import { inventoryRunFromWire, isUuid, observationFromWire, plainText, strayFromWire, type Warn } from './wire.ts';
 
 export type Receiver = {
@@ -22,6 +21,8 @@ type ObservationsMessage = Extract<FromAgent, { $case: 'observations' }>['value'
 type Other = Exclude<FromAgent, { $case: 'observations' }>;
 
 const TOUCH_EVERY_MS = 5000;
+/** What shows that not only the agent lives but its cluster answers. A capacity report says so by itself. */
+const ANSWERS: readonly FromAgent['$case'][] = ['alive', 'observations', 'inventory'];
 
 /** Brings what an agent says into the database. Observations that arrived together are one transaction, acknowledged after its commit. */
 export function receiver(options: {
@@ -42,7 +43,7 @@ export function receiver(options: {
   let touchedMs = performance.now();
 
   const handle = async (messages: readonly FromAgent[]) => {
-    await touch();
+    if (messages.some((message) => ANSWERS.includes(message.$case))) await touch();
     for (const group of grouped(messages)) {
       if (!stream.isOpen()) return;
       const ours = Array.isArray(group) ? await observations(group) : await other(group);
@@ -57,34 +58,11 @@ export function receiver(options: {
   };
 
   const observations = async (group: readonly ObservationsMessage[]): Promise<boolean> => {
-    try {
-      return await applyAndAcknowledge(group);
-    } catch (error) {
-      if (group.length === 1 || isRetryable(error)) throw error;
-      // One message that cannot be stored must not hold up the others; it stays unacknowledged, so it comes again.
-      log.error({ err: error, cluster: session.cluster }, 'observations could not be stored together; one by one');
-      return oneByOne(group);
-    }
-  };
-
-  const oneByOne = async (group: readonly ObservationsMessage[]): Promise<boolean> => {
-    for (const message of group) {
-      try {
-        if (!(await applyAndAcknowledge([message]))) return false;
-      } catch (error) {
-        if (isRetryable(error)) throw error;
-        log.error({ err: error, runs: runIds(message) }, 'observations could not be stored');
-      }
-    }
-    return true;
-  };
-
-  const applyAndAcknowledge = async (group: readonly ObservationsMessage[]): Promise<boolean> => {
     const counter = group.at(-1)!.counter;
     const runs = group.flatMap((message) => message.runs.flatMap((run) => observationFromWire(run, warn) ?? []));
-    const applied = await applyObservations(db, session, counter, runs);
-    if (applied === null) return false;
-    for (const runId of applied.unknown) warn(`an observation of run ${runId}, which is not known on this cluster`);
+    const stored = await storeObservations({ db, session, log }, counter, runs);
+    if (stored === null) return false;
+    for (const runId of stored.unknown) warn(`an observation of run ${runId}, which is not known on this cluster`);
     for (const message of group) await stream.write({ $case: 'ack', value: { counter: message.counter } });
     return true;
   };
@@ -146,12 +124,4 @@ function grouped(messages: readonly FromAgent[]): (ObservationsMessage[] | Other
     else groups.push([message.value]);
   }
   return groups;
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof SwitchyardError && error.retryable;
-}
-
-function runIds(message: ObservationsMessage): string[] {
-  return message.runs.map((run) => plainText(run.runId, 60));
 }
