@@ -86,7 +86,10 @@ describe.skipIf(!slurm.ok)(`kill -9 under load ${slurm.why}`, () => {
     await until('all acknowledged jobs end', async () => (await open()).length === 0, {
       timeoutMs: 180_000,
       everyMs: 500,
-      describe: async () => (await open()).slice(0, 3),
+      describe: async () => ({
+        nodes: await Promise.all(clusters.map((cluster) => cluster.run(['sinfo', '-h', '-N', '-o', '%N %T %E']))),
+        open: (await open()).slice(0, 3),
+      }),
     });
     const jobs = (await federation.api.jobs()).filter((job) => numbers.has(job.number));
     expect(jobs.length).toBe(numbers.size);

@@ -27,6 +27,7 @@ import { jobLogsRoute } from './routes/job-logs.ts';
 import { listJobsRoute } from './routes/list-jobs.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitJobRoute } from './routes/submit-job.ts';
+import { withdrawRunRoute } from './routes/withdraw-run.ts';
 import { wantsStream } from './wants-stream.ts';
 
 export type AppOptions = {
@@ -99,6 +100,7 @@ async function authenticatedRoutes(app: FastifyInstance): Promise<void> {
   await app.register(jobEventsRoute);
   await app.register(jobLogsRoute);
   await app.register(clusterRoutes);
+  await app.register(withdrawRunRoute);
 }
 
 function createParts(
