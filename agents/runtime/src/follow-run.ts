@@ -1,4 +1,4 @@
-import { type Evidence, endWithoutStart, judge } from '@switchyard/core/lifecycle/evidence.ts';
+import { type Evidence, endWithoutStart, judge, UNKNOWN_END_SECONDS } from '@switchyard/core/lifecycle/evidence.ts';
 import {
   contains,
   difference,
@@ -129,13 +129,14 @@ async function takeForTheDead(run: TrackedRun, task: number, sight: Sight): Prom
 
 function evidenceOf(run: TrackedRun, task: number, claim: Claim | null, sight: Sight): Evidence {
   const limbo = run.limbo.get(task);
+  const seconds = limbo ? ((sight.nowMs - limbo.sinceMs) / 1000) * sight.secondsPerSecond : 0;
   return {
     claim: claim?.record ?? null,
     native: nativeOf(run, task, claim, sight.lines),
     cancelWanted: run.cancelWanted ? 'cancel' : null,
     neverSeen: {
       listingsWithout: limbo?.listingsWithout ?? 0,
-      secondsSince: limbo ? ((sight.nowMs - limbo.sinceMs) / 1000) * sight.secondsPerSecond : 0,
+      secondsSince: run.owedAccounting && seconds < UNKNOWN_END_SECONDS ? 0 : seconds,
     },
   };
 }

@@ -34,8 +34,10 @@ export async function observeRuns(state: BackendState): Promise<{ changed: RunSt
     );
 
   const due = [...state.runs.values()].filter((run) => isDue(run, byMarker.get(run.order.marker) ?? []));
-  await Promise.all(due.map((run) => look(run, byMarker.get(run.order.marker) ?? [], true)));
-  await askAccounting(state, due, byMarker, look);
+  const lookAt = (run: TrackedRun, isListing: boolean) =>
+    look(run, withStored(run, byMarker.get(run.order.marker) ?? []), isListing);
+  await Promise.all(due.map((run) => lookAt(run, true)));
+  for (const run of await askAccounting(state, due)) await lookAt(run, false);
   for (const run of state.runs.values()) {
     resubmit(state, run, byMarker.has(run.order.marker), askedAtMs);
     killAgain(state, run, byMarker.get(run.order.marker) ?? []);
@@ -55,6 +57,12 @@ function groupByMarker(lines: readonly NativeJob[]): Map<string, NativeJob[]> {
   return groups;
 }
 
+/** Accounting's lines stand before the listing's, but never against one that is alive. */
+function withStored(run: TrackedRun, listed: readonly NativeJob[]): NativeJob[] {
+  const alive = new Set(listed.filter(({ phase }) => phase !== 'ended').map(({ nativeId }) => nativeId));
+  return [...run.stored.filter(({ nativeId }) => !alive.has(nativeId)), ...listed];
+}
+
 function isDue(run: TrackedRun, lines: readonly NativeJob[]): boolean {
   if (run.submitting) return false;
   const seen = lines
@@ -66,6 +74,7 @@ function isDue(run: TrackedRun, lines: readonly NativeJob[]): boolean {
   run.seen = seen;
   if (hasEnded(run)) {
     run.alive = lines.some((line) => line.phase !== 'ended');
+    run.stored = [];
     return false;
   }
   return !same || run.restless || lines.length === 0;
@@ -90,26 +99,24 @@ async function withoutEnd(state: BackendState, runs: readonly TrackedRun[]): Pro
   return ends.filter((ended) => !ended).length;
 }
 
-/** What left the listing, or ended in it without a record, may be known better to accounting; one question for all of them. */
-async function askAccounting(
-  state: BackendState,
-  due: readonly TrackedRun[],
-  byMarker: ReadonlyMap<string, NativeJob[]>,
-  look: (run: TrackedRun, lines: readonly NativeJob[], isListing: boolean) => Promise<void>,
-): Promise<void> {
+/**
+ * What left the listing, or ended in it without a record, may be known better to accounting; one question for all of them. The
+ * runs of which it said something.
+ */
+async function askAccounting(state: BackendState, due: readonly TrackedRun[]): Promise<TrackedRun[]> {
   const nowMs = state.now();
   const asked = due.filter((run) => run.limbo.size > 0 && nowMs - run.askedAccountingAtMs >= ACCOUNTING_AGAIN_MS);
   const ids = asked.flatMap(limboIds).slice(0, ACCOUNTING_IDS);
-  if (ids.length === 0) return;
   for (const run of asked) run.askedAccountingAtMs = nowMs;
-  const said = (await state.queue.accounting(ids)).filter((line) => line.phase === 'ended');
-  await Promise.all(
-    asked.map(async (run) => {
-      const own = new Set(limboIds(run).map(baseOf));
-      const about = said.filter((line) => own.has(baseOf(line.nativeId)));
-      if (about.length > 0) await look(run, [...about, ...(byMarker.get(run.order.marker) ?? [])], false);
-    }),
-  );
+  // Accounting that is away must not hold up everything else: what waits for it waits 90 seconds.
+  const said = ids.length === 0 ? [] : await state.queue.accounting(ids).catch(() => null);
+  if (said === null) return [];
+  return asked.filter((run) => {
+    const own = new Set(limboIds(run).map(baseOf));
+    run.stored = said.filter((line) => line.phase === 'ended' && own.has(baseOf(line.nativeId)));
+    run.owedAccounting = false;
+    return run.stored.length > 0;
+  });
 }
 
 function limboIds(run: TrackedRun): string[] {

@@ -14,6 +14,7 @@ import {
   union,
 } from '@switchyard/core/spec/range-set.ts';
 import type { RunOrder, RunStatus } from './backend.ts';
+import type { NativeJob } from './native-queue.ts';
 
 /** A run as its directory describes it; what is needed of the spec is in the paths. */
 export type RunRecord = {
@@ -59,6 +60,10 @@ export type TrackedRun = RunRecord & {
   /** To be looked at after the next listing even if that says the same. */
   restless: boolean;
   askedAccountingAtMs: number;
+  /** What accounting last said of tasks in limbo; it knows exit codes that a listing does not show. */
+  stored: readonly NativeJob[];
+  /** Until accounting has answered, an end without a record waits for it. */
+  owedAccounting: boolean;
 };
 
 export function trackRun(record: RunRecord, hasDirectory = true): TrackedRun {
@@ -86,6 +91,8 @@ export function trackRun(record: RunRecord, hasDirectory = true): TrackedRun {
     alive: false,
     restless: true,
     askedAccountingAtMs: 0,
+    stored: [],
+    owedAccounting: true,
   };
 }
 

@@ -355,11 +355,6 @@ describe.each(present)('the wrapper under $name', ({ argv }) => {
     expect(text('out')).toBe('new\nmore\n');
   });
 
-  it('ends what the payload left behind where nobody else does', async () => {
-    await run(sh('sleep 300 & echo $! >"$FOLDER/left"'), { env: { YARD_LEAVE_CHILDREN: 'no' } });
-    await expect.poll(() => isRunning(Number(text('left')))).toBe(false);
-  });
-
   it('runs a command without a shell between', async () => {
     await run(scriptOfCommand(['printf', '%s|', "it's", '$x `y`', '', 'two\nlines', '-n']));
     expect(text('out')).toBe("it's|$x `y`||two\nlines|-n|");

@@ -127,8 +127,7 @@ elif [ -n "\${YARD_ARRAY_COUNT-}" ]; then
   LSB_JOBINDEX_END=$YARD_ARRAY_MAX LSB_JOBINDEX_STEP=$YARD_ARRAY_STEP
   export LSB_JOBINDEX_END LSB_JOBINDEX_STEP
 fi
-_yard_leave=\${YARD_LEAVE_CHILDREN-}
-unset YARD_CLAIM_DIR YARD_OPEN_MODE YARD_NATIVE_ID YARD_LEAVE_CHILDREN
+unset YARD_CLAIM_DIR YARD_OPEN_MODE YARD_NATIVE_ID
 
 _yard_pid= _yard_caught=
 trap '_yard_forward TERM' TERM
@@ -169,8 +168,6 @@ while :; do
   kill -0 "$_yard_pid" 2>/dev/null || _yard_gone=yes
 done
 trap '' TERM INT HUP USR1 USR2 CONT
-# Clusters end what a job leaves behind; where nobody does, its process group is ended here.
-[ "$_yard_leave" != no ] || kill -9 "-$_yard_pid" 2>/dev/null
 
 # Peak memory and OOM kills of the job's own cgroup and those above it up to the job's; 0 where there is none.
 _yard_peak=0 _yard_oom=0

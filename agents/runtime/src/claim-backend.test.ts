@@ -1,0 +1,452 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { JobSpecInput } from '@switchyard/core/spec/job-spec.ts';
+import { markerOf } from '@switchyard/core/spec/marker.ts';
+import { formatRangeSet } from '@switchyard/core/spec/range-set.ts';
+import { taskSet } from '@switchyard/core/spec/task-set.ts';
+import { validateJobSpec } from '@switchyard/core/spec/validate-job-spec.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Backend, RunOrder, RunStatus } from './backend.ts';
+import type { ClaimBackendOptions } from './backend-state.ts';
+import { claimBackend } from './claim-backend.ts';
+import { ListingNotTrusted } from './listing-trust.ts';
+import type { NativeJob } from './native-queue.ts';
+import { nativeJob, type ScriptedQueue, scriptedQueue } from './testing/scripted-queue.ts';
+
+let stateDir: string;
+let queue: ScriptedQueue;
+let backend: Backend;
+let nowMs: number;
+
+beforeEach(async () => {
+  stateDir = mkdtempSync(join(tmpdir(), 'yard-backend-'));
+  queue = scriptedQueue();
+  nowMs = Date.now();
+  backend = await open();
+});
+afterEach(async () => {
+  await backend.close();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+function open(changes: Partial<ClaimBackendOptions> = {}): Promise<Backend> {
+  return claimBackend({ queue, stateDir, cluster: 'north', defaultWorkdir: '/work', now: () => nowMs, ...changes });
+}
+
+function order(spec: Partial<JobSpecInput> = {}, changes: Partial<RunOrder> = {}): RunOrder {
+  const parsed = validateJobSpec({ script: '#!/bin/sh\ntrue\n', ...spec });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const runId = changes.runId ?? randomUUID();
+  return {
+    ...{ runId, placementNumber: 7, jobId: randomUUID(), jobNumber: 42, attempt: 1 },
+    tasks: formatRangeSet(taskSet(parsed.spec)),
+    ...{ spec: parsed.spec, specHash: 'x', pool: '', groupPath: 'default', owner: 'ada' },
+    marker: markerOf('test', runId),
+    ...changes,
+  };
+}
+
+const submit = (run: RunOrder, observedBefore = false) => backend.submit(run, { observedBefore });
+const directory = (run: RunOrder) => join(stateDir, 'runs', run.runId);
+
+/** What the wrapper of this native job writes when it wins, and later. */
+function claim(run: RunOrder, nativeId: string, lines: readonly string[] = [], task = 0): void {
+  writeFileSync(
+    join(directory(run), String(task)),
+    `claim ${nativeId} 0 n1 1700000000 99\nkey k\n${lines.map((line) => `${line}\n`).join('')}`,
+  );
+}
+
+/** Observes after so many seconds; the run's status as it is then. */
+async function look(run: RunOrder, afterSeconds = 1): Promise<RunStatus> {
+  nowMs += afterSeconds * 1000;
+  await backend.observe();
+  return status(run);
+}
+
+async function status(run: RunOrder): Promise<RunStatus> {
+  return (await backend.inventory(Number.MAX_SAFE_INTEGER)).find((known) => known.order.runId === run.runId)!.status;
+}
+
+const ended = (run: RunOrder, changes: Partial<NativeJob> = {}) =>
+  nativeJob(run.marker, { phase: 'ended', end: 'completed', rawState: 'COMPLETED', exitCode: 0, ...changes });
+
+describe('submit', () => {
+  it('looks nothing up for a run that was never here', async () => {
+    const run = order();
+    expect(await submit(run)).toMatchObject({ placed: true, nativeId: '101', stdoutPath: '/work/yard-42.out' });
+    expect(queue.calls).toMatchObject({ submit: 1, list: 0 });
+    expect(queue.submitted[0]!.environment).toMatchObject({
+      YARD_RUN_ID: run.runId,
+      YARD_CLAIM_DIR: directory(run),
+      YARD_CLUSTER: 'north',
+    });
+    expect(readdirSync(directory(run)).sort()).toEqual(['native', 'offer.json']);
+  });
+
+  it('finds a job whose answer was lost, and does not submit again', async () => {
+    queue.answers.push({ kind: 'unknown', sentence: 'Socket timed out' });
+    const run = order();
+    expect(await submit(run)).toMatchObject({ placed: false, nativeId: '', nativeReason: 'Socket timed out' });
+    queue.jobs = [nativeJob(run.marker, { nativeId: '555' })];
+    expect(await look(run, 60)).toMatchObject({ placed: true, nativeId: '555', nativeState: 'PENDING' });
+    await look(run, 60);
+    expect(queue.calls.submit).toBe(1);
+  });
+
+  it('submits again only after a listing that worked and lacks the job', async () => {
+    queue.answers.push({ kind: 'unknown', sentence: 'Socket timed out' });
+    const run = order();
+    await submit(run);
+    queue.failure = 'slurm_load_jobs error';
+    await expect(look(run, 60)).rejects.toThrow('slurm_load_jobs');
+    expect(queue.calls.submit).toBe(1);
+    queue.failure = null;
+    await look(run, 1);
+    await expect.poll(() => queue.calls.submit).toBe(2);
+    expect(await submit(run)).toMatchObject({ placed: true, nativeId: '102' });
+    expect(queue.calls.submit).toBe(2);
+  });
+
+  it('looks up after a restart between the directory and the answer', async () => {
+    queue.answers.push({ kind: 'unknown', sentence: 'killed' });
+    const run = order();
+    await submit(run);
+    backend = await open();
+    queue.jobs = [nativeJob(run.marker, { nativeId: '555' })];
+    expect(await submit(run)).toMatchObject({ placed: true, nativeId: '555' });
+    expect(queue.calls).toMatchObject({ submit: 1, list: 1 });
+  });
+
+  it('submits after a restart when the look-up finds nothing', async () => {
+    queue.answers.push({ kind: 'unknown', sentence: 'killed' });
+    const run = order();
+    await submit(run);
+    backend = await open();
+    expect(await submit(run)).toMatchObject({ placed: true, nativeId: '102' });
+    expect(queue.calls).toMatchObject({ submit: 2, list: 1 });
+  });
+
+  it('does not submit while the look-up fails', async () => {
+    const run = order();
+    await submit(run);
+    rmSync(join(directory(run), 'native'));
+    backend = await open();
+    queue.failure = 'no answer';
+    await expect(submit(run)).rejects.toThrow('no answer');
+    expect(queue.calls.submit).toBe(1);
+  });
+
+  it('keeps a refusal: the claims are taken, so that no lost copy can start', async () => {
+    queue.answers.push({ kind: 'refused', sentence: 'Invalid account', permanent: true });
+    const run = order();
+    const refused = {
+      placed: false,
+      ends: [{ outcome: 'refused', reason: 'rejected', detail: 'Invalid account', tasks: '0' }],
+    };
+    expect(await submit(run)).toMatchObject(refused);
+    expect(existsSync(join(directory(run), '0'))).toBe(true);
+    backend = await open();
+    expect(await status(run)).toMatchObject(refused);
+    expect(await submit(run)).toMatchObject(refused);
+    expect(queue.calls.submit).toBe(1);
+  });
+
+  it('ends a run that the broker saw here and the cluster does not have: never started, claim taken', async () => {
+    queue.answers.push({ kind: 'unknown', sentence: 'killed' });
+    const run = order();
+    await submit(run);
+    backend = await open();
+    expect(await submit(run, true)).toMatchObject({ placed: false, ends: [] });
+    await look(run, 1);
+    expect((await look(run, 60)).ends).toEqual([]);
+    expect((await look(run, 60)).ends).toMatchObject([{ outcome: 'refused', tasks: '0' }]);
+    expect(queue.calls.submit).toBe(1);
+  });
+});
+
+describe('observe', () => {
+  it('asks once for everything, and says only what changed', async () => {
+    const runs = [order(), order(), order()];
+    for (const run of runs) await submit(run);
+    queue.jobs = runs.map((run, at) => nativeJob(run.marker, { nativeId: String(101 + at) }));
+    expect((await backend.observe()).changed.map(({ runId }) => runId).sort()).toEqual(
+      runs.map(({ runId }) => runId).sort(),
+    );
+    expect((await backend.observe()).changed).toEqual([]);
+    expect(queue.calls).toMatchObject({ list: 2, accounting: [] });
+  });
+
+  it('knows a start by its claim alone', async () => {
+    const run = order();
+    await submit(run);
+    queue.jobs = [nativeJob(run.marker, { phase: 'running', rawState: 'RUNNING' })];
+    expect(await look(run)).toMatchObject({ started: '', nativeState: 'RUNNING' });
+    claim(run, '101', ['start 1700000005']);
+    expect(await look(run)).toMatchObject({ started: '0', startedAtMs: 1_700_000_005_000, ends: [] });
+  });
+
+  it('takes the record for the end, the cluster for how it was killed', async () => {
+    const [plain, oom, gone] = [order(), order(), order()];
+    for (const run of [plain, oom, gone]) await submit(run);
+    claim(plain, '101', ['start 1700000005', 'end 3 1700000009 4096 0']);
+    claim(oom, '102', ['start 1700000005', 'end 0 1700000009 0 0']);
+    queue.jobs = [
+      ended(plain, { end: 'failed', rawState: 'FAILED' }),
+      ended(oom, { nativeId: '102', end: 'out_of_memory', rawState: 'OUT_OF_MEMORY' }),
+      ended(gone, { nativeId: '103', end: 'cancelled', rawState: 'CANCELLED', rawReason: 'by 1000' }),
+    ];
+    expect((await look(plain)).ends).toMatchObject([
+      {
+        outcome: 'failed',
+        reason: 'exit_code',
+        exitCode: 3,
+        endedAtMs: 1_700_000_009_000,
+        peakMemoryBytes: 4096,
+        host: 'n1',
+      },
+    ]);
+    expect((await status(oom)).ends).toMatchObject([{ outcome: 'failed', reason: 'out_of_memory' }]);
+    expect((await status(gone)).ends).toMatchObject([{ outcome: 'cancelled', reason: 'cancelled_natively' }]);
+    expect(existsSync(join(directory(gone), '0'))).toBe(true);
+  });
+
+  it('asks accounting for an end that left no record', async () => {
+    const run = order();
+    await submit(run);
+    claim(run, '101', ['start 1700000005']);
+    queue.jobs = [ended(run, { end: 'failed', rawState: 'FAILED', exitCode: null })];
+    queue.stored = [ended(run, { end: 'failed', rawState: 'FAILED', exitCode: 17 })];
+    expect((await look(run)).ends).toEqual([]);
+    expect(queue.calls.accounting).toEqual([['101']]);
+    await look(run, 6);
+    expect((await look(run, 6)).ends).toMatchObject([{ outcome: 'failed', reason: 'exit_code', exitCode: 17 }]);
+  });
+
+  it('calls no vanished job ended before 90 seconds and two listings', async () => {
+    const run = order();
+    await submit(run);
+    claim(run, '101', ['start 1700000005']);
+    await look(run, 1);
+    expect((await look(run, 80)).ends).toEqual([]);
+    expect((await look(run, 11)).ends).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
+  });
+
+  it('does not count a listing that was asked for before the submit', async () => {
+    const run = order();
+    const list = queue.list;
+    queue.list = async () => {
+      await submit(run);
+      return list();
+    };
+    expect(await look(run, 0)).toMatchObject({ placed: true, ends: [] });
+    queue.list = list;
+    queue.jobs = [nativeJob(run.marker)];
+    expect(await look(run, 1)).toMatchObject({ nativeState: 'PENDING' });
+  });
+
+  it('concludes nothing when most of many jobs vanish at once, and says so', async () => {
+    const runs = Array.from({ length: 12 }, () => order());
+    for (const run of runs) await submit(run);
+    queue.jobs = runs.map((run, at) => nativeJob(run.marker, { nativeId: String(101 + at) }));
+    await backend.observe();
+    const all = queue.jobs;
+    queue.jobs = [];
+    for (let count = 0; count < 5; count += 1) {
+      nowMs += 60_000;
+      await expect(backend.observe()).rejects.toBeInstanceOf(ListingNotTrusted);
+    }
+    queue.jobs = all;
+    await backend.observe();
+    expect(await status(runs[0]!)).toMatchObject({ ends: [] });
+    // Long enough: what is gone is gone. None of them started, so all can be placed elsewhere.
+    queue.jobs = [];
+    await expect(backend.observe()).rejects.toBeInstanceOf(ListingNotTrusted);
+    nowMs += 1_000_000;
+    await backend.observe();
+    await look(runs[0]!, 100);
+    expect((await look(runs[0]!, 100)).ends).toMatchObject([{ outcome: 'refused' }]);
+  });
+
+  it('believes a mass disappearance of jobs that recorded their ends', async () => {
+    const runs = Array.from({ length: 12 }, () => order());
+    for (const run of runs) await submit(run);
+    queue.jobs = runs.map((run, at) => nativeJob(run.marker, { nativeId: String(101 + at), phase: 'running' }));
+    runs.forEach((run, at) => {
+      claim(run, String(101 + at), ['start 1700000005', 'end 0 1700000009 0 0']);
+    });
+    await backend.observe();
+    queue.jobs = [];
+    await look(runs[0]!, 1);
+    expect((await look(runs[0]!, 6)).ends).toMatchObject([{ outcome: 'succeeded' }]);
+  });
+
+  it('shows strays: jobs of runs nobody knows, and copies of what another one started', async () => {
+    const run = order();
+    await submit(run);
+    claim(run, '101', ['start 1700000005']);
+    const stranger = randomUUID();
+    queue.jobs = [
+      nativeJob(run.marker, { phase: 'running' }),
+      nativeJob(run.marker, { nativeId: '300' }),
+      nativeJob(markerOf('test', stranger), { nativeId: '301' }),
+      nativeJob(markerOf('test', randomUUID()), { nativeId: '302', phase: 'ended', end: 'completed' }),
+    ];
+    const { strays } = await backend.observe();
+    expect(strays.map(({ nativeId, runId }) => [nativeId, runId])).toEqual([
+      ['300', run.runId],
+      ['301', stranger],
+    ]);
+    expect(queue.calls.kill).toEqual([]);
+    await backend.cancelStray({ nativeId: '301', runId: stranger });
+    await backend.cancelStray({ nativeId: '101', runId: run.runId });
+    await backend.cancelStray({ nativeId: '300', runId: stranger });
+    expect(queue.calls.kill).toEqual([['301']]);
+  });
+});
+
+describe('a run that the state directory has lost', () => {
+  it('is followed by what the cluster shows, and never called a success by silence', async () => {
+    const [running, silent] = [order(), order()];
+    await submit(running, true);
+    await submit(silent, true);
+    queue.jobs = [nativeJob(running.marker, { phase: 'running', rawState: 'RUNNING' })];
+    expect(await look(running)).toMatchObject({ placed: true, started: '0', ends: [] });
+    queue.jobs = [ended(running, { end: 'failed', rawState: 'FAILED', exitCode: 9 })];
+    await look(running, 1);
+    expect((await look(running, 11)).ends).toMatchObject([{ outcome: 'failed', reason: 'exit_code', exitCode: 9 }]);
+    await look(silent, 90);
+    expect((await status(silent)).ends).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
+    expect(queue.calls.submit).toBe(0);
+    expect(existsSync(directory(running))).toBe(false);
+  });
+});
+
+describe('withdraw and cancel', () => {
+  it('withdraws by the claim, then kills at leisure and again', async () => {
+    const run = order();
+    await submit(run);
+    queue.jobs = [nativeJob(run.marker)];
+    expect(await backend.withdraw(run.runId)).toMatchObject({
+      started: '',
+      ends: [{ outcome: 'withdrawn', tasks: '0' }],
+    });
+    expect(queue.calls.kill).toEqual([['101']]);
+    await look(run, 1);
+    expect(queue.calls.kill.length).toBe(1);
+    await look(run, 20);
+    expect(queue.calls.kill).toEqual([['101'], ['101']]);
+  });
+
+  it('withdraws while the submit has no answer yet', async () => {
+    const answer = Promise.withResolvers<void>();
+    const { submit: native } = queue;
+    queue.submit = async (...given) => {
+      await answer.promise;
+      return native(...given);
+    };
+    const run = order();
+    const submitting = submit(run);
+    await expect.poll(() => existsSync(join(directory(run), 'offer.json'))).toBe(true);
+    expect(await backend.withdraw(run.runId)).toMatchObject({ ends: [{ outcome: 'withdrawn' }] });
+    answer.resolve();
+    expect(await submitting).toMatchObject({ ends: [{ outcome: 'withdrawn' }] });
+    queue.jobs = [nativeJob(run.marker)];
+    await look(run, 20);
+    expect(queue.calls.kill.at(-1)).toEqual(['101']);
+  });
+
+  it('leaves what started', async () => {
+    const run = order();
+    await submit(run);
+    claim(run, '101', ['start 1700000005']);
+    expect(await backend.withdraw(run.runId)).toMatchObject({ started: '0', ends: [] });
+    expect(queue.calls.kill).toEqual([]);
+  });
+
+  it('kills what started until its end is seen', async () => {
+    const run = order();
+    await submit(run);
+    claim(run, '101', ['start 1700000005']);
+    expect(await backend.cancel(run.runId)).toMatchObject({ started: '0', ends: [] });
+    await backend.cancel(run.runId);
+    queue.jobs = [nativeJob(run.marker, { phase: 'running' })];
+    await look(run, 5);
+    expect(queue.calls.kill).toEqual([['101']]);
+    await look(run, 11);
+    expect(queue.calls.kill.length).toBe(2);
+    claim(run, '101', ['start 1700000005', 'signal TERM', 'end 143 1700000009 0 0']);
+    queue.jobs = [ended(run, { end: 'cancelled', rawState: 'CANCELLED' })];
+    expect((await look(run)).ends).toMatchObject([{ outcome: 'cancelled', reason: 'cancelled_by_user' }]);
+  });
+
+  it('keeps the tasks of an array apart', async () => {
+    const run = order({ array: { tasks: '0-9' } });
+    await submit(run);
+    claim(run, '101_2', ['start 1700000005'], 2);
+    claim(run, '101_4', ['start 1700000005', 'end 1 1700000009 0 0'], 4);
+    queue.jobs = [
+      nativeJob(run.marker, { tasks: '5-9' }),
+      ...[0, 1, 3].map((task) =>
+        ended(run, { nativeId: `101_${task}`, tasks: String(task), end: 'cancelled_by_system' }),
+      ),
+      nativeJob(run.marker, { nativeId: '101_2', tasks: '2', phase: 'running' }),
+      ended(run, { nativeId: '101_4', tasks: '4', end: 'failed', rawState: 'FAILED' }),
+    ];
+    expect(await look(run)).toMatchObject({ started: '2,4' });
+    const { ends } = await backend.withdraw(run.runId);
+    expect(ends.map(({ outcome, tasks }) => [outcome, tasks])).toEqual([
+      ['refused', '0-1,3'],
+      ['failed', '4'],
+      ['withdrawn', '5-9'],
+    ]);
+    expect(queue.calls.kill[0]).toEqual(expect.arrayContaining(['101_5', '101_9']));
+    expect(queue.calls.kill[0]).not.toContain('101_2');
+  });
+
+  it('says of a run it never had that it can never start, and keeps to it', async () => {
+    const run = order({}, { runId: uuidV7(nowMs + 600_000) });
+    const withdrawn = { ends: [{ outcome: 'withdrawn' }] };
+    expect(await backend.withdraw(run.runId)).toMatchObject(withdrawn);
+    expect(await submit(run)).toMatchObject(withdrawn);
+    backend = await open();
+    expect(await submit(run)).toMatchObject(withdrawn);
+    expect(queue.calls.submit).toBe(0);
+    expect(await backend.inventory(0)).toEqual([]);
+  });
+
+  it('does not say so of a run that may be older than its state directory', async () => {
+    const run = order({}, { runId: uuidV7(nowMs - 600_000) });
+    expect(await backend.withdraw(run.runId)).toMatchObject({ ends: [], started: '' });
+  });
+});
+
+describe('forget', () => {
+  it('removes the directory and remembers the run, after a restart too', async () => {
+    const run = order();
+    await submit(run);
+    claim(run, '101', ['start 1700000005', 'end 0 1700000009 0 0']);
+    queue.jobs = [ended(run)];
+    const before = await look(run);
+    expect(await backend.forget([run.runId, randomUUID()])).toHaveLength(2);
+    expect(existsSync(directory(run))).toBe(false);
+    backend = await open();
+    expect(await submit(run)).toEqual(before);
+    expect(await backend.inventory(6)).toMatchObject([
+      { forgotten: true, order: { runId: run.runId, jobId: run.jobId } },
+    ]);
+    expect(await backend.inventory(7)).toEqual([]);
+    expect(queue.calls.submit).toBe(1);
+  });
+});
+
+function uuidV7(atMs: number): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(atMs, 0, 6);
+  bytes[6] = 0x70;
+  bytes[8] = 0x80;
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
