@@ -21,7 +21,7 @@ export async function killJobProcesses(conf: string, log: string): Promise<void>
 }
 
 /** Process ids of step daemons, payloads and their descendants that belong to the cluster. */
-export function leftovers(dir: string, conf: string): number[] {
+function leftovers(dir: string, conf: string): number[] {
   const pids = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);

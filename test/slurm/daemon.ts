@@ -14,7 +14,8 @@ export type Daemon = {
 /** A daemon in the foreground of its own session, which the kernel kills should this test process die (prctl(2)). */
 export function startDaemon(argv: readonly string[], env: NodeJS.ProcessEnv, logFile: string, cwd = '/'): Daemon {
   const log = openSync(logFile, 'a');
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...argv], {
+  const [file, ...args] = [...DIES_WITH_US, ...argv];
+  const child = spawn(file, args, {
     env,
     cwd,
     stdio: ['ignore', log, log],
@@ -31,6 +32,7 @@ export function startDaemon(argv: readonly string[], env: NodeJS.ProcessEnv, log
   };
 }
 
+const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL', '--'] as const;
 const STOP_MS = 15_000;
 
 async function stop(child: ChildProcess, running: () => boolean, signal: NodeJS.Signals): Promise<void> {

@@ -31,13 +31,13 @@ export type SlurmCallKind =
   | 'kill_job'
   | 'other';
 
-export type SlurmCall = { readonly kind: SlurmCallKind; readonly type: number; readonly number: number };
+type SlurmCall = { readonly kind: SlurmCallKind; readonly type: number; readonly number: number };
 
 /**
  * `close` and `stall` let the request through and wait for the controller's reply before they throw it away; `refuse`
  * closes before the controller hears anything.
  */
-export type ProxyVerdict = 'pass' | 'close' | 'stall' | 'refuse';
+type ProxyVerdict = 'pass' | 'close' | 'stall' | 'refuse';
 
 export type ReplyDroppingProxy = {
   readonly port: number;

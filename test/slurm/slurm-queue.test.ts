@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunOrder } from '@switchyard/agent-runtime/backend.ts';
 import type { NativeJob, NativeQueue } from '@switchyard/agent-runtime/native-queue.ts';
 import { ListingUntrusted } from '@switchyard/agent-slurm/parse/listing.ts';
 import { slurmQueue } from '@switchyard/agent-slurm/slurm-queue.ts';
@@ -39,8 +40,8 @@ describe.skipIf(!slurm.ok)(`the queue of a real Slurm (${slurm.why})`, () => {
     await cluster?.stop();
   });
 
-  const submit = async (order: ReturnType<typeof orderOf>, more = {}) => {
-    const answer = await queue.submit(order, bareJob(order, cluster.dir, more));
+  const submit = async (order: RunOrder) => {
+    const answer = await queue.submit(order, bareJob(order, cluster.dir));
     if (answer.kind !== 'submitted') throw new Error(JSON.stringify(answer));
     return answer.nativeId;
   };
