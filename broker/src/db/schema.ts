@@ -137,6 +137,7 @@ export const jobs = pgTable(
       .on(sql`priority DESC`, table.number)
       .where(sql`state IN ('queued', 'placing', 'placed', 'running') AND queued <> '{}'`),
     index('jobs_by_group').on(table.groupPath, sql`number DESC`),
+    index('jobs_by_group_and_state').on(table.groupPath, table.state, sql`number DESC`),
     index('jobs_by_state').on(table.state, sql`number DESC`),
     index('jobs_by_label').using('gin', sql`labels jsonb_path_ops`).where(sql`labels <> '{}'`),
   ],
