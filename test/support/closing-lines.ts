@@ -7,6 +7,8 @@ export default class ClosingLines implements Reporter {
     const count = { passed: 0, failed: 0, skipped: 0 };
     for (const module of modules) {
       if (module.errors().length > 0) count.failed += 1;
+      // A hook that failed fails no test by itself, and must not read as passed.
+      for (const suite of module.children.allSuites()) if (suite.errors().length > 0) count.failed += 1;
       for (const test of module.children.allTests()) {
         const state = test.result().state;
         if (state === 'passed') count.passed += 1;

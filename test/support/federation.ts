@@ -132,16 +132,23 @@ export async function startFederation(options: FederationOptions = {}): Promise<
     query: (sql) => postgres.query(sql, 'switchyard'),
     close: async () => {
       for (const agent of federation.agents.values()) await agent.end('SIGTERM');
-      await federation.broker.end('SIGTERM');
+      await federation.broker?.end('SIGTERM');
       await postgres.close();
       rmSync(dir, { recursive: true, force: true });
     },
   } as Federation;
 
-  await startBroker();
-  const context = readFileSync(join(dir, 'config/switchyard/config.yaml'), 'utf8');
-  const token = /yt_[A-Za-z0-9_-]+/.exec(context)?.[0];
-  if (!token) throw new Error('the broker wrote no admin token into the context file');
-  Object.assign(federation, { token, api: new Api(`http://127.0.0.1:${httpPort}`, token) });
+  try {
+    await startBroker();
+    // The broker answers a moment before it writes the context of the command line.
+    const token = await until('the admin token is in the context file', () => {
+      const context = readFileSync(join(dir, 'config/switchyard/config.yaml'), 'utf8');
+      return /yt_[A-Za-z0-9_-]+/.exec(context)?.[0];
+    });
+    Object.assign(federation, { token, api: new Api(`http://127.0.0.1:${httpPort}`, token) });
+  } catch (error) {
+    await federation.close();
+    throw error;
+  }
   return federation;
 }
