@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { until } from '../support/until.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
@@ -32,17 +32,16 @@ export async function startAccountingStore(options: {
   };
 }
 
+/** As root like everything here: a daemon that changes its user would no longer end with this process (prctl(2)). */
 async function startMariadb(dir: string, env: NodeJS.ProcessEnv, port: number): Promise<Daemon> {
   const data = join(dir, 'mariadb');
   mkdirSync(data);
-  // MariaDB runs as its own user, which must be able to walk down to its data.
-  chmodSync(dir, 0o755);
   const installed = await runProgram(
     [
       'mariadb-install-db',
       '--no-defaults',
       `--datadir=${data}`,
-      '--user=mysql',
+      '--user=root',
       '--skip-test-db',
       '--auth-root-authentication-method=normal',
     ],
@@ -65,7 +64,7 @@ async function startMariadb(dir: string, env: NodeJS.ProcessEnv, port: number): 
       '--bind-address=127.0.0.1',
       `--port=${port}`,
       '--skip-name-resolve',
-      '--user=mysql',
+      '--user=root',
       '--innodb-buffer-pool-size=64M',
       '--innodb-flush-log-at-trx-commit=0',
       '--skip-log-bin',

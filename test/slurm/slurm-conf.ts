@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -86,9 +87,11 @@ export function slurmConf(options: SlurmClusterOptions, dir: string, ports: Slur
   ].join('\n')}\n`;
 }
 
-/** cgroup.conf(5): version 1 hierarchies, without asking systemd for anything. */
-export const CGROUP_CONF =
-  'CgroupPlugin=cgroup/v1\nIgnoreSystemd=yes\nCgroupAutomount=no\nConstrainRAMSpace=yes\nConstrainSwapSpace=no\n';
+/** cgroup.conf(5), for the hierarchy that this host has, without asking systemd for anything. */
+export function cgroupConf(): string {
+  const version = existsSync('/sys/fs/cgroup/memory') ? 'v1' : 'v2';
+  return `CgroupPlugin=cgroup/${version}\nIgnoreSystemd=yes\nCgroupAutomount=no\nConstrainRAMSpace=yes\nConstrainSwapSpace=no\n`;
+}
 
 function taskPlugins(oom: 'none' | 'cgroup' | 'gather'): string[] {
   if (oom === 'cgroup')

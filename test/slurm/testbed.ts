@@ -10,7 +10,7 @@ import { killJobProcesses, killLeftovers } from './cluster-processes.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { freePorts } from './free-ports.ts';
 import { type Ran, runProgram } from './run-program.ts';
-import { CGROUP_CONF, type SlurmClusterOptions, type SlurmPorts, slurmConf } from './slurm-conf.ts';
+import { cgroupConf, type SlurmClusterOptions, type SlurmPorts, slurmConf } from './slurm-conf.ts';
 
 /** Whether this machine can run real clusters, and if not the sentence that says why. */
 export function slurmAvailable(options: { accounting?: boolean } = {}): { ok: boolean; why: string } {
@@ -70,7 +70,7 @@ export async function startSlurmCluster(options: SlurmClusterOptions): Promise<S
   const conf = join(dir, 'slurm.conf');
   const text = slurmConf(options, dir, ports);
   writeFileSync(conf, text);
-  writeFileSync(join(dir, 'cgroup.conf'), CGROUP_CONF);
+  writeFileSync(join(dir, 'cgroup.conf'), cgroupConf());
   if (options.gpusPerNode) pretendGpus(dir, options.gpusPerNode);
   const env = commandEnvironment(conf);
 
