@@ -70,6 +70,14 @@ CREATE TABLE "idempotency_keys" (
 	CONSTRAINT "idempotency_keys_pkey" PRIMARY KEY("principal","key")
 );
 --> statement-breakpoint
+CREATE TABLE "job_labels" (
+	"key" text NOT NULL,
+	"value" text NOT NULL,
+	"number" bigint NOT NULL,
+	"group_path" text COLLATE "C" NOT NULL,
+	CONSTRAINT "job_labels_pkey" PRIMARY KEY("key","value","number")
+);
+--> statement-breakpoint
 CREATE TABLE "jobs" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"number" bigint GENERATED ALWAYS AS IDENTITY (sequence name "jobs_number_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
@@ -212,7 +220,6 @@ CREATE INDEX "jobs_waiting" ON "jobs" USING btree (priority DESC,"number") WHERE
 CREATE INDEX "jobs_by_group" ON "jobs" USING btree ("group_path",number DESC);--> statement-breakpoint
 CREATE INDEX "jobs_by_group_and_state" ON "jobs" USING btree ("group_path","state",number DESC);--> statement-breakpoint
 CREATE INDEX "jobs_by_state" ON "jobs" USING btree ("state",number DESC);--> statement-breakpoint
-CREATE INDEX "jobs_by_label" ON "jobs" USING gin (labels jsonb_path_ops) WHERE labels <> '{}';--> statement-breakpoint
 CREATE INDEX "runs_by_job" ON "runs" USING btree ("job_id","placement_number");--> statement-breakpoint
 CREATE INDEX "runs_open" ON "runs" USING btree ("cluster","placement_number") WHERE forgotten_at IS NULL;--> statement-breakpoint
 CREATE INDEX "runs_by_end" ON "runs" USING btree ("recorded_end_at") WHERE recorded_end_at IS NOT NULL;--> statement-breakpoint
@@ -260,11 +267,11 @@ $$;--> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE ON "jobs", "runs" TO switchyard_system;--> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON "idempotency_keys", "clusters", "capacity_reports", "tokens", "log_reads", "log_chunks", "strays", "placement_counts" TO switchyard_system;--> statement-breakpoint
 GRANT SELECT, UPDATE ON "federation", "leader_lease" TO switchyard_system;--> statement-breakpoint
-GRANT SELECT, INSERT ON "events", "audit" TO switchyard_system;--> statement-breakpoint
+GRANT SELECT, INSERT ON "events", "audit", "job_labels" TO switchyard_system;--> statement-breakpoint
 GRANT SELECT ON "switchyard_migrations" TO switchyard_system;--> statement-breakpoint
 
 -- principal: reads only, and of no table that holds a secret more than the columns without it.
-GRANT SELECT ON "jobs", "runs", "events", "capacity_reports", "federation" TO switchyard_principal;--> statement-breakpoint
+GRANT SELECT ON "jobs", "job_labels", "runs", "events", "capacity_reports", "federation" TO switchyard_principal;--> statement-breakpoint
 GRANT SELECT ("name", "kind", "admission", "labels", "agent_version", "session_holder", "hello_at", "last_seen_at", "reconciled_at", "breaker_until", "breaker_reason", "created_at") ON "clusters" TO switchyard_principal;--> statement-breakpoint
 
 ALTER TABLE "jobs" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
@@ -273,15 +280,19 @@ ALTER TABLE "runs" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE "runs" FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE "events" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE "events" FORCE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE "job_labels" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE "job_labels" FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE "idempotency_keys" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 ALTER TABLE "idempotency_keys" FORCE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE POLICY "system_all" ON "jobs" TO switchyard_system USING (true) WITH CHECK (true);--> statement-breakpoint
 CREATE POLICY "system_all" ON "runs" TO switchyard_system USING (true) WITH CHECK (true);--> statement-breakpoint
 CREATE POLICY "system_all" ON "events" TO switchyard_system USING (true) WITH CHECK (true);--> statement-breakpoint
+CREATE POLICY "system_all" ON "job_labels" TO switchyard_system USING (true) WITH CHECK (true);--> statement-breakpoint
 CREATE POLICY "system_all" ON "idempotency_keys" TO switchyard_system USING (true) WITH CHECK (true);--> statement-breakpoint
 CREATE POLICY "principal_groups" ON "jobs" FOR SELECT TO switchyard_principal USING (switchyard_sees("group_path"));--> statement-breakpoint
 CREATE POLICY "principal_groups" ON "runs" FOR SELECT TO switchyard_principal USING (switchyard_sees("group_path"));--> statement-breakpoint
 CREATE POLICY "principal_groups" ON "events" FOR SELECT TO switchyard_principal USING (switchyard_sees("group_path"));--> statement-breakpoint
+CREATE POLICY "principal_groups" ON "job_labels" FOR SELECT TO switchyard_principal USING (switchyard_sees("group_path"));--> statement-breakpoint
 
 -- Every run and every end updates these rows in place several times: room on the page keeps the updates there.
 ALTER TABLE "jobs" SET (fillfactor = 85);--> statement-breakpoint

@@ -77,6 +77,10 @@ WITH input AS (
     task_count, is_array, labels::jsonb, max_running, tasks::int4multirange, tasks::int4multirange, held, not_before, 1
   FROM input WHERE key IS NULL OR id IN (SELECT job_id FROM won) ORDER BY at_index
   RETURNING id, number, group_path, created_at
+), labelled AS (
+  INSERT INTO job_labels (key, value, number, group_path)
+  SELECT label.key, label.value, stored.number, stored.group_path
+  FROM stored JOIN input USING (id) CROSS JOIN jsonb_each_text(input.labels::jsonb) AS label WHERE input.labels <> '{}'
 ), events AS (
   INSERT INTO events (job_id, sequence, at, group_path, kind) SELECT id, 1, created_at, group_path, 'submitted' FROM stored
 )

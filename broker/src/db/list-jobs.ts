@@ -46,12 +46,13 @@ function pageQuery(viewer: Viewer, filter: JobFilter): { text: string; values: u
     sources.push(`unnest(${bind([...new Set(filter.states)])}::text[]) AS s (state)`);
     conditions.push('j.state = s.state');
   }
-  const page = `SELECT ${summaryColumns} FROM jobs j WHERE ${conditions.join(' AND ')} ORDER BY j.number DESC LIMIT ${limit}`;
-  const source =
+  const numbers = `SELECT j.number FROM ${labelledJobs(filter, bind)} WHERE ${conditions.join(' AND ')} ORDER BY j.number DESC LIMIT ${limit}`;
+  const page =
     sources.length === 0
-      ? page
-      : `SELECT j.* FROM ${sources.join(' CROSS JOIN ')} CROSS JOIN LATERAL (${page}) AS j ORDER BY j.number DESC LIMIT ${limit}`;
-  return { text: `SELECT j.*, run.* FROM (${source}) AS j ${newestRun} ORDER BY j.number DESC`, values };
+      ? numbers
+      : `SELECT j.number FROM ${[...sources, `LATERAL (${numbers}) AS j`].join(' CROSS JOIN ')} ORDER BY j.number DESC LIMIT ${limit}`;
+  const text = `SELECT ${summaryColumns}, run.* FROM (${page}) AS page JOIN jobs j USING (number) ${newestRun} ORDER BY j.number DESC`;
+  return { text, values };
 }
 
 /** The groups at the top of what is wanted and may be seen; null: all. None of them lies below another. */
@@ -86,9 +87,18 @@ function conditionsOf(filter: JobFilter, bind: (value: unknown) => string): stri
   if (filter.beforeNumber !== undefined) conditions.push(`j.number < ${bind(filter.beforeNumber)}`);
   if (filter.name !== undefined) conditions.push(`j.name = ${bind(filter.name)}`);
   if (filter.owner !== undefined) conditions.push(`j.owner = ${bind(filter.owner)}`);
-  if (filter.labels && Object.keys(filter.labels).length > 0)
-    conditions.push(`j.labels <> '{}' AND j.labels @> ${bind(JSON.stringify(filter.labels))}::jsonb`);
+  // A scalar, not EXISTS: that would be planned as a join with every run there ever was on the cluster.
   if (filter.cluster !== undefined)
-    conditions.push(`EXISTS (SELECT FROM runs r WHERE r.job_id = j.id AND r.cluster = ${bind(filter.cluster)})`);
+    conditions.push(`(SELECT true FROM runs r WHERE r.job_id = j.id AND r.cluster = ${bind(filter.cluster)} LIMIT 1)`);
   return conditions;
+}
+
+/** Jobs, or only those with these labels, by the index of labels. */
+function labelledJobs(filter: JobFilter, bind: (value: unknown) => string): string {
+  const labels = Object.entries(filter.labels ?? {});
+  const joins = labels.map(
+    ([key, value], at) =>
+      `JOIN job_labels l${at} ON l${at}.number = j.number AND l${at}.key = ${bind(key)} AND l${at}.value = ${bind(value)}`,
+  );
+  return ['jobs j', ...joins].join(' ');
 }
