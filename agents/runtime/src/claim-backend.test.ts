@@ -168,6 +168,17 @@ describe('submit', () => {
 });
 
 describe('observe', () => {
+  it('believes the record of an end that a killed controller missed and shows as running for ever', async () => {
+    const run = order();
+    await submit(run);
+    queue.jobs = [nativeJob(run.marker, { nativeId: '101', phase: 'running', rawState: 'RUNNING' })];
+    claim(run, '101', [`start ${Math.floor(nowMs / 1000)}`]);
+    expect(await look(run)).toMatchObject({ started: '0', ends: [] });
+    claim(run, '101', [`start ${Math.floor(nowMs / 1000)}`, `end 0 ${Math.floor(nowMs / 1000)} 0 0`]);
+    expect(await look(run, 5)).toMatchObject({ ends: [] });
+    expect(await look(run, 31)).toMatchObject({ ends: [{ outcome: 'succeeded', tasks: '0' }] });
+  });
+
   it('asks once for everything, and says only what changed', async () => {
     const runs = [order(), order(), order()];
     for (const run of runs) await submit(run);

@@ -41,6 +41,11 @@ export async function followRun(run: TrackedRun, sight: Sight): Promise<void> {
   const unclaimed = [...indexes(intersection(open, cover.running))].filter((task) => !run.claims.has(task));
   run.restless = false;
   for (const task of unclaimed) await lookForStart(run, task, sight);
+  if (isTimeToLookAgain(run, sight.nowMs)) {
+    run.lookedAgainAtMs = sight.nowMs;
+    for (const task of indexes(intersection(open, cover.alive)))
+      if (run.claims.has(task)) await lookForMissedEnd(run, task, sight);
+  }
   for (const task of indexes(union(ended, gone))) await settle(run, task, cover, sight);
 }
 
@@ -100,6 +105,23 @@ async function lookForStart(run: TrackedRun, task: number, { store }: Sight): Pr
   if (claim === null) run.restless = true;
   else if (claim.record.by === 'wrapper') noteStart(run, task, claim.record);
   else noteEnd(run, [task], endOfClaim(claim));
+}
+
+const LOOK_AGAIN_MS = 30_000;
+
+/** Seldom, for it reads a file for every running task. */
+export function isTimeToLookAgain(run: TrackedRun, nowMs: number): boolean {
+  return run.claims.size > 0 && nowMs - run.lookedAgainAtMs >= LOOK_AGAIN_MS;
+}
+
+/** slurmctld, killed at the wrong moment, shows a job as running that ended long ago (seen on real Slurm); its own record knows. */
+async function lookForMissedEnd(run: TrackedRun, task: number, sight: Sight): Promise<void> {
+  const claim = await claimOf(run, task, sight.store);
+  const endedAtMs = claim?.record.by === 'wrapper' ? claim.record.end?.endedAtMs : null;
+  if (!claim || !endedAtMs) return;
+  const recordedForSeconds = (sight.nowMs - endedAtMs) / 1000;
+  const verdict = judge({ ...evidenceOf(run, task, claim, sight), recordedForSeconds });
+  if (verdict.kind === 'ended') noteEnd(run, [task], verdict.end);
 }
 
 async function settle(run: TrackedRun, task: number, cover: Cover, sight: Sight): Promise<void> {

@@ -2,7 +2,7 @@ import { parseMarker } from '@switchyard/core/spec/marker.ts';
 import { contains, difference, indexes, takeFirst } from '@switchyard/core/spec/range-set.ts';
 import type { RunStatus, StrayJob } from './backend.ts';
 import { type BackendState, changing } from './backend-state.ts';
-import { baseOf, followRun, tasksOf } from './follow-run.ts';
+import { baseOf, followRun, isTimeToLookAgain, tasksOf } from './follow-run.ts';
 import { killAgain } from './kill-run.ts';
 import type { NativeJob } from './native-queue.ts';
 import { submitNatively } from './submit-run.ts';
@@ -33,7 +33,7 @@ export async function observeRuns(state: BackendState): Promise<{ changed: RunSt
       }),
     );
 
-  const due = [...state.runs.values()].filter((run) => isDue(run, byMarker.get(run.order.marker) ?? []));
+  const due = [...state.runs.values()].filter((run) => isDue(run, byMarker.get(run.order.marker) ?? [], nowMs));
   const lookAt = (run: TrackedRun, isListing: boolean) =>
     look(run, withStored(run, byMarker.get(run.order.marker) ?? []), isListing);
   await Promise.all(due.map((run) => lookAt(run, true)));
@@ -63,7 +63,7 @@ function withStored(run: TrackedRun, listed: readonly NativeJob[]): NativeJob[] 
   return [...run.stored.filter(({ nativeId }) => !alive.has(nativeId)), ...listed];
 }
 
-function isDue(run: TrackedRun, lines: readonly NativeJob[]): boolean {
+function isDue(run: TrackedRun, lines: readonly NativeJob[], nowMs: number): boolean {
   if (run.submitting) return false;
   const seen = lines
     .map((line) =>
@@ -77,7 +77,7 @@ function isDue(run: TrackedRun, lines: readonly NativeJob[]): boolean {
     run.stored = [];
     return false;
   }
-  return !same || run.restless || lines.length === 0;
+  return !same || run.restless || lines.length === 0 || isTimeToLookAgain(run, nowMs);
 }
 
 /** Before anything is concluded: most of many jobs cannot vanish at once without one of them having ended. */

@@ -48,6 +48,8 @@ export type TrackedRun = RunRecord & {
   /** Claims of starts whose end is not known yet. */
   readonly claims: Map<number, ClaimRecord>;
   readonly limbo: Map<number, Limbo>;
+  /** When the claims of running tasks were last read again, in case the cluster missed an end. */
+  lookedAgainAtMs: number;
   cancelWanted: boolean;
   killedAtMs: number;
   pending: PendingSubmit | null;
@@ -83,6 +85,7 @@ export function trackRun(record: RunRecord, hasDirectory = true): TrackedRun {
     ends: [],
     claims: new Map(),
     limbo: new Map(),
+    lookedAgainAtMs: 0,
     cancelWanted: false,
     killedAtMs: 0,
     pending: null,

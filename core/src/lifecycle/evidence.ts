@@ -36,6 +36,8 @@ export type Evidence = {
     /** Seconds since the agent last saw the native job waiting or running; since the submission if it never did. */
     readonly secondsSince: number;
   };
+  /** How long the record has said that the payload ended, while the cluster still shows the job. */
+  readonly recordedForSeconds?: number;
 };
 
 export type Verdict =
@@ -52,6 +54,9 @@ export const UNKNOWN_END_SECONDS = 90;
 export const UNKNOWN_END_LISTINGS = 2;
 /** How long the record of an ended job may need to become visible before the cluster's own word is taken. */
 export const RECORD_SECONDS = 10;
+
+/** A controller that was killed may have lost the end of a job and show it running for ever: after this the record is believed. */
+export const BELIEVED_RECORD_SECONDS = 30;
 
 /** The wrapper's own exits: it lost the claim, or could not take it. They say nothing of the payload. */
 export const LOST_CLAIM_EXIT = 113;
@@ -102,7 +107,8 @@ function recordedEnd(record: ClaimEnd, signals: readonly string[], native: Own, 
   if (native === 'restarted' || native?.phase === 'unknown') return fromRecord(record, signals, evidence);
   if (native === null)
     return evidence.neverSeen.listingsWithout >= UNKNOWN_END_LISTINGS ? fromRecord(record, signals, evidence) : null;
-  if (native.phase !== 'ended') return null;
+  if (native.phase !== 'ended')
+    return (evidence.recordedForSeconds ?? 0) >= BELIEVED_RECORD_SECONDS ? fromRecord(record, signals, evidence) : null;
   // Whoever kills a job signals it first: exit 0 without such a signal came before the kill. Running out of memory is the
   // exception, for the kernel kills a child and the script may still exit 0.
   const untouched = record.code === 0 && !signals.some(kills);
