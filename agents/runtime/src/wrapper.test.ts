@@ -209,14 +209,33 @@ describe.each(present)('the wrapper under $name', ({ argv }) => {
     expect((await claim())!.record).toMatchObject({ signals: [signal], end: { code: 5 } });
   });
 
-  it('ends of TERM with a payload that does not trap it, and with all of its children', async () => {
-    const { child, exited } = start(sh('sleep 300 &', 'echo $! >"$FOLDER/grandchild"', 'sleep 300 & wait'));
-    await until('grandchild');
+  it('ends of TERM with a payload that does not trap it', async () => {
+    const { child, exited } = start(sh('echo up >"$FOLDER/up"', 'exec sleep 300'));
+    await until('up');
     child.kill('SIGTERM');
     expect(await exited).toEqual({ code: null, signal: 'SIGTERM' });
     expect((await claim())!.record).toMatchObject({ signals: ['TERM'], end: { code: 143 } });
-    const pid = Number(text('grandchild'));
-    await expect.poll(() => isRunning(pid)).toBe(false);
+  });
+
+  it('signals the script alone, not what it started: as the cluster does', async () => {
+    const { child, exited } = start(
+      sh(
+        `trap 'echo got >>"$FOLDER/got"' USR1`,
+        '(echo up >"$FOLDER/up"; while [ ! -e "$FOLDER/go" ]; do sleep 0.05; done; echo lived >"$FOLDER/child") &',
+        'while [ ! -e "$FOLDER/child" ]; do wait; done',
+      ),
+    );
+    await until('up');
+    child.kill('SIGUSR1');
+    await until('got');
+    writeFileSync(join(folder, 'go'), '');
+    expect(await exited).toEqual({ code: 0, signal: null });
+    expect(text('child')).toBe('lived\n');
+  });
+
+  it("survives the script's own kill of its process group", async () => {
+    expect(await run(sh('kill -KILL 0'))).toEqual({ code: null, signal: 'SIGKILL' });
+    expect((await claim())!.record).toMatchObject({ end: { code: 137 } });
   });
 
   it('outlives a payload that ignores TERM', async () => {
@@ -364,11 +383,3 @@ describe.each(present)('the wrapper under $name', ({ argv }) => {
 it('was tried under every shell that this machine should have', () => {
   expect(present.map(({ name }) => name)).toContain('dash');
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
-}

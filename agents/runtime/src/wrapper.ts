@@ -60,12 +60,12 @@ PATH=/usr/bin:/bin:$_yard_path
 `;
 
 const BODY = `
+# To the payload alone, as the cluster signals a script that has no wrapper: its srun must survive 'scancel -b' and '--signal=B:'.
 _yard_forward() {
   _yard_caught="$_yard_caught $1"
   echo "signal $1" >&9
-  [ -z "$_yard_pid" ] || _yard_kill "$1"
+  [ -z "$_yard_pid" ] || kill "-$1" "$_yard_pid" 2>/dev/null
 }
-_yard_kill() { kill "-$1" "-$_yard_pid" || kill "-$1" "$_yard_pid"; } 2>/dev/null
 _yard_uptime() { _yard_up=0; read -r _yard_up _yard_rest </proc/uptime; } 2>/dev/null
 
 # Which task, and who I am. The key makes the claim's first lines unlike any other start's, even on a host that was reset.
@@ -142,7 +142,7 @@ command exec 9>>"$_yard_claim" && printf 'start %s\\nuptime %s\\n' "\${EPOCHSECO
   exit ${NO_CLAIM_EXIT}
 }
 
-# The payload in a process group of its own. Job control is off, so its standard input must be handed over by name.
+# The payload in a process group of its own, so that its 'kill 0' does not reach this shell. Job control is off, so its standard input must be handed over by name.
 _yard_setsid=/usr/bin/setsid
 [ -x "$_yard_setsid" ] || _yard_setsid=
 { command exec 7<&0; } 2>/dev/null || exec 7</dev/null
@@ -153,7 +153,7 @@ _yard_setsid=/usr/bin/setsid
   _yard_run <&7 7<&- 9>&-
 ) &
 _yard_pid=$! _yard_early=$_yard_caught
-for _yard_signal in $_yard_early; do _yard_kill "$_yard_signal"; done
+for _yard_signal in $_yard_early; do kill "-$_yard_signal" "$_yard_pid" 2>/dev/null; done
 
 # A trapped signal ends wait as a payload killed by that signal would: only a second wait tells them apart.
 _yard_rc= _yard_gone=
