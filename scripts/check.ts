@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..');
 const path = `${join(root, 'node_modules', '.bin')}:${process.env['PATH']}`;
 const failed: string[] = [];
 
-step('format, lint, import walls', 'biome', ['ci', '--error-on-warnings', '.']);
+step('format, lint, import walls', 'biome', ['ci', '--colors=off', '--error-on-warnings', '.']);
 step('types', 'tsc', ['-p', '.']);
 step('unused code', 'knip', []);
 step('protobuf lint', 'buf', ['lint']);

@@ -8,7 +8,7 @@ import { equal, formatRangeSet, rangeSet } from '@switchyard/core/spec/range-set
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeOrder, uuidV7 } from './make-order.ts';
 
-export type OpenOptions = { readonly copies?: number; readonly lookUp?: boolean };
+type OpenOptions = { readonly copies?: number; readonly lookUp?: boolean };
 
 /** One cluster under test. Every `open` is the agent of the same cluster with the same state directory, started anew. */
 export type BackendWorld = {

@@ -9,7 +9,7 @@ import { type Program, startProgram } from './process.ts';
 import { until } from './until.ts';
 
 /** What an agent's YAML says beyond what the federation fills in (cluster, broker, token, stateDir). */
-export type AgentSettings = {
+type AgentSettings = {
   kind: 'slurm' | 'local';
   backlog?: number;
   slurm?: { conf: string };
