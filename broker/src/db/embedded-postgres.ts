@@ -6,10 +6,14 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -64,21 +68,36 @@ export async function startEmbeddedPostgres(options: {
 }
 
 /**
- * As root the server runs as another user, who must be able to reach data and programs. Where he cannot (both usually lie in root's
- * barred home directory), the data goes to /var/lib, where FHS 3.0 wants the state of services, and the programs are copied beside it.
+ * As root the server runs as another user, who must be able to reach data and programs. Our own folder lets him pass; where folders above
+ * it bar him (root's home usually does), the data goes to /var/lib, where FHS 3.0 wants the state of services, with a link to it in
+ * its place, and the programs are copied beside it.
  */
 function choosePlace(dataDir: string): Place {
   const binaries = postgresBinaries();
   const identity = postgresIdentity();
-  mkdirSync(dataDir, { recursive: true });
-  let home = join(dataDir, 'postgres');
-  if (identity.uid !== undefined && !canReach(identity, dataDir)) {
-    home = join('/var/lib/switchyard', `postgres-${Buffer.from(dataDir).toString('base64url').slice(-40)}`);
-    mkdirSync('/var/lib/switchyard', { recursive: true, mode: 0o755 });
-  }
-  mkdirSync(home, { recursive: true, mode: 0o755 });
-  if (identity.uid !== undefined) chownSync(home, identity.uid, identity.gid!);
-  return { data: join(home, 'data'), binaries: reachable(binaries, identity, home), identity };
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  if (identity.uid !== undefined && !canReach(identity, dataDir)) letPass(dataDir, identity);
+  const home = join(dataDir, 'postgres');
+  if (lstatSync(home, { throwIfNoEntry: false }) === undefined) makeHome(home, dataDir, identity);
+  return {
+    data: join(realpathSync(home), 'data'),
+    binaries: reachable(binaries, identity, realpathSync(home)),
+    identity,
+  };
+}
+
+/** Passing through, for his group alone, is all that he may do there. */
+function letPass(dataDir: string, { gid }: PostgresIdentity): void {
+  chownSync(dataDir, statSync(dataDir).uid, gid!);
+  chmodSync(dataDir, (statSync(dataDir).mode & 0o777) | 0o010);
+}
+
+function makeHome(home: string, dataDir: string, identity: PostgresIdentity): void {
+  const isBarred = identity.uid !== undefined && !canReach(identity, dataDir);
+  const path = isBarred ? join('/var/lib/switchyard', `postgres-${randomBytes(6).toString('hex')}`) : home;
+  mkdirSync(path, { recursive: true, mode: 0o755 });
+  if (identity.uid !== undefined) chownSync(path, identity.uid, identity.gid!);
+  if (isBarred) symlinkSync(path, home);
 }
 
 function reachable(binaries: PostgresBinaries, identity: PostgresIdentity, home: string): PostgresBinaries {

@@ -65,7 +65,7 @@ LEFT JOIN LATERAL (
     (array_agg(r.native_reason ORDER BY r.placement_number DESC))[1] AS native_reason,
     (array_agg(r.stdout_path ORDER BY r.placement_number DESC))[1] AS stdout_path,
     (array_agg(r.stderr_path ORDER BY r.placement_number DESC))[1] AS stderr_path,
-    range_agg(r.started - r.ended_tasks) FILTER (WHERE r.state <> 'ended') AS running,
+    sum((SELECT sum(upper(part) - lower(part)) FROM unnest(r.started - r.ended_tasks) AS part)) FILTER (WHERE r.state <> 'ended')::int AS running,
     coalesce(bool_or(r.state <> 'ended' AND NOT coalesce(c.last_seen_at > now() - interval '${UNREACHABLE_AFTER_SECONDS} s', false)), false) AS unreachable
   FROM runs r JOIN clusters c ON c.name = r.cluster WHERE r.job_id = j.id
 ) run ON true`;
@@ -100,7 +100,8 @@ export type SummaryRow = {
   native_reason: string | null;
   stdout_path: string | null;
   stderr_path: string | null;
-  running: string | null;
+  /** Tasks that have started and not ended. */
+  running: number | null;
   unreachable: boolean;
 };
 
@@ -146,8 +147,8 @@ function tasksOf(row: SummaryRow): JobSummary['tasks'] {
     cancelled: fromMultirange(row.cancelled),
   };
   const out = difference(fromMultirange(row.tasks), union(...Object.values(sets)));
-  const running = row.running === null ? [] : fromMultirange(row.running);
-  return { ...mapValues({ ...sets, out }, formatRangeSet), counts: mapValues({ ...sets, out, running }, count) };
+  const all = { ...sets, out };
+  return { ...mapValues(all, formatRangeSet), counts: { ...mapValues(all, count), running: row.running ?? 0 } };
 }
 
 function mapValues<Key extends string, Value>(

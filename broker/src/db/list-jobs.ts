@@ -87,9 +87,12 @@ function conditionsOf(filter: JobFilter, bind: (value: unknown) => string): stri
   if (filter.beforeNumber !== undefined) conditions.push(`j.number < ${bind(filter.beforeNumber)}`);
   if (filter.name !== undefined) conditions.push(`j.name = ${bind(filter.name)}`);
   if (filter.owner !== undefined) conditions.push(`j.owner = ${bind(filter.owner)}`);
-  // A scalar, not EXISTS: that would be planned as a join with every run there ever was on the cluster.
+  // A scalar, not EXISTS: that would be planned as a join with every run there ever was on the cluster. Who has only the event
+  // of its submission was never placed: a long queue is passed without a look at runs.
   if (filter.cluster !== undefined)
-    conditions.push(`(SELECT true FROM runs r WHERE r.job_id = j.id AND r.cluster = ${bind(filter.cluster)} LIMIT 1)`);
+    conditions.push(
+      `j.event_count > 1 AND (SELECT true FROM runs r WHERE r.job_id = j.id AND r.cluster = ${bind(filter.cluster)} LIMIT 1)`,
+    );
   return conditions;
 }
 
