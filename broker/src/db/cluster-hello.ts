@@ -59,7 +59,7 @@ export function clusterHello(
 type ClusterRow = { name: string; fingerprint: string | null; session_epoch: number };
 type Federation = { code: string; placementNumber: number; pausedReason: string | null };
 
-/** Exclusively only in the rare case that it has to be paused: hellos of many clusters otherwise pass side by side. */
+/** Held to the end: no placement is numbered between the look at the highest number and the pause that may follow from it. */
 async function lockFederation(client: Queryable): Promise<Federation> {
   const { rows } = await client.query<{ code: string; placement_number: number; paused_reason: string | null }>(
     'SELECT code, placement_number, paused_reason FROM federation WHERE id = 1 FOR NO KEY UPDATE',

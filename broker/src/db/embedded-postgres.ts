@@ -1,28 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  chownSync,
-  cpSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { SwitchyardError } from '../errors.ts';
-import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts';
-import { canReach, type PostgresIdentity, postgresIdentity } from './postgres-identity.ts';
+import { choosePlace, type Place } from './postgres-place.ts';
 
 export type EmbeddedPostgres = {
   /** URL of the database `switchyard` as the unprivileged login `switchyard`. */
@@ -30,7 +15,6 @@ export type EmbeddedPostgres = {
   stop(): Promise<void>;
 };
 
-type Place = { readonly data: string; readonly binaries: PostgresBinaries; readonly identity: PostgresIdentity };
 type Passwords = { readonly superuser: string; readonly login: string };
 
 const run = promisify(execFile);
@@ -65,47 +49,6 @@ export async function startEmbeddedPostgres(options: {
     await server.stop();
     throw error;
   }
-}
-
-/**
- * As root the server runs as another user, who must be able to reach data and programs. Our own folder lets him pass; where folders above
- * it bar him (root's home usually does), the data goes to /var/lib, where FHS 3.0 wants the state of services, with a link to it in
- * its place, and the programs are copied beside it.
- */
-function choosePlace(dataDir: string): Place {
-  const binaries = postgresBinaries();
-  const identity = postgresIdentity();
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  if (identity.uid !== undefined && !canReach(identity, dataDir)) letPass(dataDir, identity);
-  const home = join(dataDir, 'postgres');
-  if (lstatSync(home, { throwIfNoEntry: false }) === undefined) makeHome(home, dataDir, identity);
-  return {
-    data: join(realpathSync(home), 'data'),
-    binaries: reachable(binaries, identity, realpathSync(home)),
-    identity,
-  };
-}
-
-/** Passing through, for his group alone, is all that he may do there. */
-function letPass(dataDir: string, { gid }: PostgresIdentity): void {
-  chownSync(dataDir, statSync(dataDir).uid, gid!);
-  chmodSync(dataDir, (statSync(dataDir).mode & 0o777) | 0o010);
-}
-
-function makeHome(home: string, dataDir: string, identity: PostgresIdentity): void {
-  const isBarred = identity.uid !== undefined && !canReach(identity, dataDir);
-  const path = isBarred ? join('/var/lib/switchyard', `postgres-${randomBytes(6).toString('hex')}`) : home;
-  mkdirSync(path, { recursive: true, mode: 0o755 });
-  if (identity.uid !== undefined) chownSync(path, identity.uid, identity.gid!);
-  if (isBarred) symlinkSync(path, home);
-}
-
-function reachable(binaries: PostgresBinaries, identity: PostgresIdentity, home: string): PostgresBinaries {
-  if (canReach(identity, join(binaries.native, 'bin'))) return binaries;
-  const native = join(home, 'native');
-  cpSync(binaries.native, native, { recursive: true, verbatimSymlinks: true, force: true });
-  const bin = (name: string) => join(native, 'bin', name);
-  return { native, initdb: bin('initdb'), pgCtl: bin('pg_ctl'), postgres: bin('postgres') };
 }
 
 /** Made once, readable by us alone. */

@@ -42,7 +42,7 @@ function createIfAbsent(role: string): string {
 /** Membership alone is not enough since PostgreSQL 16: who made a role is a member without being able to take it (GRANT, manual). */
 function grantIfNeeded(role: string): string {
   return `DO $$ BEGIN
-    IF NOT pg_has_role(current_user, '${role}', 'USAGE') THEN EXECUTE format('GRANT ${role} TO %I', current_user); END IF;
+    IF NOT pg_has_role(current_user, '${role}', CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN EXECUTE format('GRANT ${role} TO %I', current_user); END IF;
   END $$`;
 }
 
