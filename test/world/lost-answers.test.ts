@@ -60,7 +60,7 @@ describe.skipIf(!slurm.ok)(`lost answers between the agent and slurmctld ${slurm
         Array.from({ length: 25 }, () => ({ script: ledger.script(':'), resources })),
       );
       const slow = await federation.api.submitMany(
-        Array.from({ length: 15 }, () => ({ script: ledger.script('sleep 800'), resources })),
+        Array.from({ length: 15 }, () => ({ script: ledger.script('sleep 800 || exit 9'), resources })),
       );
       for (const job of quick) short.add(job.number);
       for (const job of slow) long.add(job.number);

@@ -56,7 +56,7 @@ describe.skipIf(!slurm.ok)(`races with the start ${slurm.why}`, () => {
     const ledger = new Ledger(join(federation.dir, 'work'), 'cancellations');
     const seen = { neverStarted: 0, killed: 0, finished: 0 };
     for (let wave = 0; wave < RACES / WAVE; wave += 1) {
-      const jobs = await race(ledger, 'sleep 0.2', async (job) => {
+      const jobs = await race(ledger, 'sleep 0.2 || exit 9', async (job) => {
         await federation.api.call('POST', `/v1/jobs/${job.number}/cancel`, {});
       });
       const words = new Map<number, string[]>();
