@@ -18,6 +18,8 @@ export type ClaimBackendOptions = {
   /** How long a native job must be out of sight before its end is called unknown; shorter in tests. */
   readonly graceMs?: number;
   readonly now?: () => number;
+  /** Told of what goes wrong with single runs while everything else goes on. */
+  readonly warn?: (sentence: string) => void;
   /** For tests: what must stay harmless. */
   readonly faults?: { readonly lookUp?: boolean; readonly copies?: number };
 };
@@ -35,6 +37,10 @@ export type BackendState = {
   /** Offers under way, by run. */
   readonly submits: Map<string, Promise<RunStatus>>;
   readonly birthMs: number;
+  /** Says each sentence once in a while only. */
+  readonly warn: (sentence: string) => void;
+  /** Native jobs to kill in the next call, by native id. */
+  readonly doomed: Map<string, TrackedRun>;
   readonly now: () => number;
   lastChangeMs: number;
   listingMs: number;

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobSpecInput } from '@switchyard/core/spec/job-spec.ts';
@@ -294,6 +294,19 @@ describe('observe', () => {
     expect((await look(runs[0]!, 6)).ends).toMatchObject([{ outcome: 'succeeded' }]);
   });
 
+  it('follows the others when one run cannot be followed', async () => {
+    const said: string[] = [];
+    backend = await open({ warn: (sentence) => said.push(sentence) });
+    const [broken, well] = [order(), order()];
+    for (const run of [broken, well]) await submit(run);
+    mkdirSync(join(directory(broken), '0'));
+    claim(well, '102', ['start 1700000005', 'end 0 1700000009 0 0']);
+    queue.jobs = [ended(broken, { end: 'cancelled', rawState: 'CANCELLED' }), ended(well, { nativeId: '102' })];
+    expect((await look(well)).ends).toMatchObject([{ outcome: 'succeeded' }]);
+    expect((await status(broken)).ends).toEqual([]);
+    expect(said.join()).toContain(broken.runId);
+  });
+
   it('shows strays: jobs of runs nobody knows, and copies of what another one started', async () => {
     const run = order();
     await submit(run);
@@ -319,6 +332,14 @@ describe('observe', () => {
 });
 
 describe('a run that the state directory has lost', () => {
+  it('is judged by what the cluster says when somebody removed its directory', async () => {
+    const run = order();
+    await submit(run);
+    rmSync(directory(run), { recursive: true });
+    queue.jobs = [ended(run, { end: 'cancelled', rawState: 'CANCELLED' })];
+    expect((await look(run)).ends).toMatchObject([{ outcome: 'cancelled', reason: 'cancelled_natively' }]);
+  });
+
   it('is followed by what the cluster shows, and never called a success by silence', async () => {
     const [running, silent] = [order(), order()];
     await submit(running, true);
@@ -344,11 +365,10 @@ describe('withdraw and cancel', () => {
       started: '',
       ends: [{ outcome: 'withdrawn', tasks: '0' }],
     });
-    expect(queue.calls.kill).toEqual([['101']]);
+    await expect.poll(() => queue.calls.kill).toEqual([['101']]);
     await look(run, 1);
-    expect(queue.calls.kill.length).toBe(1);
     await look(run, 20);
-    expect(queue.calls.kill).toEqual([['101'], ['101']]);
+    await expect.poll(() => queue.calls.kill).toEqual([['101'], ['101']]);
   });
 
   it('withdraws while the submit has no answer yet', async () => {
@@ -366,7 +386,22 @@ describe('withdraw and cancel', () => {
     expect(await submitting).toMatchObject({ ends: [{ outcome: 'withdrawn' }] });
     queue.jobs = [nativeJob(run.marker)];
     await look(run, 20);
-    expect(queue.calls.kill.at(-1)).toEqual(['101']);
+    await expect.poll(() => queue.calls.kill.at(-1)).toEqual(['101']);
+  });
+
+  it('kills those of many runs in one call, and again at once when that failed', async () => {
+    const runs = [order(), order()];
+    for (const run of runs) await submit(run);
+    const { kill } = queue;
+    queue.kill = async () => {
+      queue.kill = kill;
+      throw new Error('no answer');
+    };
+    await Promise.all(runs.map(({ runId }) => backend.withdraw(runId)));
+    await expect.poll(() => queue.kill === kill).toBe(true);
+    queue.jobs = runs.map((run, at) => nativeJob(run.marker, { nativeId: String(101 + at) }));
+    await look(runs[0]!, 1);
+    await expect.poll(() => queue.calls.kill).toEqual([['101', '102']]);
   });
 
   it('leaves what started', async () => {
@@ -384,10 +419,10 @@ describe('withdraw and cancel', () => {
     expect(await backend.cancel(run.runId)).toMatchObject({ started: '0', ends: [] });
     await backend.cancel(run.runId);
     queue.jobs = [nativeJob(run.marker, { phase: 'running' })];
+    await expect.poll(() => queue.calls.kill).toEqual([['101']]);
     await look(run, 5);
-    expect(queue.calls.kill).toEqual([['101']]);
     await look(run, 11);
-    expect(queue.calls.kill.length).toBe(2);
+    await expect.poll(() => queue.calls.kill).toEqual([['101'], ['101']]);
     claim(run, '101', ['start 1700000005', 'signal TERM', 'end 143 1700000009 0 0']);
     queue.jobs = [ended(run, { end: 'cancelled', rawState: 'CANCELLED' })];
     expect((await look(run)).ends).toMatchObject([{ outcome: 'cancelled', reason: 'cancelled_by_user' }]);
@@ -413,7 +448,7 @@ describe('withdraw and cancel', () => {
       ['failed', '4'],
       ['withdrawn', '5-9'],
     ]);
-    expect(queue.calls.kill[0]).toEqual(expect.arrayContaining(['101_5', '101_9']));
+    await expect.poll(() => queue.calls.kill[0]).toEqual(expect.arrayContaining(['101_5', '101_9']));
     expect(queue.calls.kill[0]).not.toContain('101_2');
   });
 

@@ -7,6 +7,7 @@ import { type BackendState, type ClaimBackendOptions, changing, takeClaims } fro
 import { openClaimStore } from './claim-store.ts';
 import { openForgottenLog } from './forgotten-log.ts';
 import { killLeftovers, killRun } from './kill-run.ts';
+import { createLimiter } from './limiter.ts';
 import { createListingTrust } from './listing-trust.ts';
 import { observeRuns } from './observe-runs.ts';
 import { nextPollMs } from './poll-pace.ts';
@@ -21,6 +22,9 @@ import { withdrawUnknown } from './withdraw-unknown.ts';
 const GRACE_MS = 90_000;
 /** How many times the grace a mass disappearance must last before it is believed. */
 const BELIEVED_AFTER_GRACES = 10;
+/** A shared file system answers several at a time. */
+const CONCURRENT_LOADS = 16;
+const WARN_AGAIN_MS = 600_000;
 
 /**
  * A cluster with batch scripts and a shared file system as a Backend: exactly once by claims (design section 5). Everything
@@ -62,6 +66,8 @@ async function openState(options: ClaimBackendOptions): Promise<BackendState> {
     changed: new Set(),
     submits: new Map(),
     birthMs: await stateBirthMs(options.stateDir),
+    warn: seldom(options.warn ?? (() => {}), now),
+    doomed: new Map(),
     now,
     lastChangeMs: now(),
     listingMs: 0,
@@ -70,13 +76,26 @@ async function openState(options: ClaimBackendOptions): Promise<BackendState> {
 }
 
 async function loadRuns(state: BackendState): Promise<void> {
-  for (const runId of await listRunIds(state.options.stateDir)) {
+  const limit = createLimiter(CONCURRENT_LOADS);
+  const load = async (runId: string) => {
     const found = await loadRun(state.store.directory(runId));
-    if (!found) continue;
-    state.runs.set(runId, found.run);
+    if (!found) return;
     await readClaims(state, found.run, found.claimed);
+    state.runs.set(runId, found.run);
     state.changed.add(runId);
-  }
+  };
+  await Promise.all((await listRunIds(state.options.stateDir)).map((runId) => limit(() => load(runId))));
+}
+
+/** The same trouble comes back with every listing: a sentence is said again only after a while. */
+function seldom(warn: (sentence: string) => void, now: () => number): (sentence: string) => void {
+  const said = new Map<string, number>();
+  return (sentence) => {
+    for (const [other, atMs] of said) if (now() - atMs > WARN_AGAIN_MS) said.delete(other);
+    if (said.has(sentence)) return;
+    said.set(sentence, now());
+    warn(sentence);
+  };
 }
 
 /** An Offer that is repeated while the first is under way waits for the same answer. */
@@ -93,7 +112,7 @@ async function withdraw(state: BackendState, runId: string): Promise<RunStatus> 
   if (!run) return withdrawUnknown(state, runId);
   await changing(state, run, () => claimUnstarted(state, run, 'withdrawn'));
   // At leisure: nothing of it can start any more, whether this works or not.
-  void killLeftovers(state, run).catch(() => {});
+  killLeftovers(state, run);
   return statusOf(run);
 }
 
@@ -105,8 +124,7 @@ async function cancel(state: BackendState, runId: string): Promise<RunStatus> {
   run.restless = true;
   await changing(state, run, () => claimUnstarted(state, run, 'cancelled'));
   if (isFirst) {
-    // A kill that fails is repeated after the next listings, until the end is seen.
-    await killRun(state, run).catch(() => {});
+    killRun(state, run);
     state.lastChangeMs = state.now();
   }
   return statusOf(run);

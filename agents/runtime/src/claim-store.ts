@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, rm, unlink } from 'node:fs/promises';
+import { access, link, mkdir, open, rm, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type ClaimRecord, parseClaim } from '@switchyard/core/lifecycle/claim-record.ts';
@@ -21,6 +21,8 @@ export type ClaimStore = {
   directory(runId: string): string;
   /** Makes the run's directory; `fresh` proves that nothing was ever submitted for it from this state directory. */
   make(runId: string): Promise<'fresh' | 'existed'>;
+  /** False when somebody removed the directory: nothing can start any more, and nobody can tell what has. */
+  has(runId: string): Promise<boolean>;
   /** The claim of one task, or null when nobody has taken it. */
   read(runId: string, task: number): Promise<Claim | null>;
   /** Takes the claims of these tasks; the answer has the claim that holds now, ours (`won`) or another's. */
@@ -46,6 +48,14 @@ export function openClaimStore(stateDir: string): ClaimStore {
   return {
     directory,
     read,
+    has: (runId) =>
+      access(directory(runId)).then(
+        () => true,
+        (error: unknown) => {
+          if (codeOf(error) === 'ENOENT') return false;
+          throw error;
+        },
+      ),
     make: async (runId) => {
       try {
         await mkdir(directory(runId), { mode: 0o700 });

@@ -131,7 +131,11 @@ async function settle(run: TrackedRun, task: number, cover: Cover, sight: Sight)
   // An answer that is still awaited: whether it was ever submitted is the submit's business.
   if (claim === null && (run.pending || run.submitting)) return;
   let verdict = judge(evidenceOf(run, task, claim, sight));
-  if (verdict.kind === 'take_claim') {
+  if (verdict.kind === 'take_claim' && !(await sight.store.has(run.order.runId))) {
+    run.hasDirectory = false;
+    claim = LOST_CLAIM_FILE;
+    verdict = judge(evidenceOf(run, task, claim, sight));
+  } else if (verdict.kind === 'take_claim') {
     claim = await takeForTheDead(run, task, sight);
     verdict = judge(evidenceOf(run, task, claim, sight));
   }

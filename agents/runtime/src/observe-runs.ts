@@ -36,8 +36,8 @@ export async function observeRuns(state: BackendState): Promise<{ changed: RunSt
   const due = [...state.runs.values()].filter((run) => isDue(run, byMarker.get(run.order.marker) ?? [], nowMs));
   const lookAt = (run: TrackedRun, isListing: boolean) =>
     look(run, withStored(run, byMarker.get(run.order.marker) ?? []), isListing);
-  await Promise.all(due.map((run) => lookAt(run, true)));
-  for (const run of await askAccounting(state, due)) await lookAt(run, false);
+  await eachAlone(state, due, (run) => lookAt(run, true));
+  await eachAlone(state, await askAccounting(state, due), (run) => lookAt(run, false));
   for (const run of state.runs.values()) {
     resubmit(state, run, byMarker.has(run.order.marker), askedAtMs);
     killAgain(state, run, byMarker.get(run.order.marker) ?? []);
@@ -45,6 +45,28 @@ export async function observeRuns(state: BackendState): Promise<{ changed: RunSt
   const changed = [...state.changed].flatMap((runId) => state.runs.get(runId) ?? []).map(statusOf);
   state.changed.clear();
   return { changed, strays: straysOf(state, lines, byMarker) };
+}
+
+/** One run whose files cannot be read must not hide the others; when none can be read, nothing can be said. */
+async function eachAlone(
+  state: BackendState,
+  runs: readonly TrackedRun[],
+  look: (run: TrackedRun) => Promise<void>,
+): Promise<void> {
+  const failures = await Promise.all(
+    runs.map((run) =>
+      look(run).then(
+        () => null,
+        (error: Error) => {
+          run.restless = true;
+          return { run, error };
+        },
+      ),
+    ),
+  );
+  const failed = failures.filter((failure) => failure !== null);
+  if (failed.length > 0 && failed.length === runs.length) throw failed[0]!.error;
+  for (const { run, error } of failed) state.warn(`run ${run.order.runId} cannot be followed: ${error.message}`);
 }
 
 function groupByMarker(lines: readonly NativeJob[]): Map<string, NativeJob[]> {

@@ -24,7 +24,7 @@ export async function runAgent(config: AgentConfig, kind: AgentKind, log: Log = 
   try {
     const { cluster, stateDir, defaultWorkdir } = config;
     const queue = await kind.openQueue(config);
-    const backend = await claimBackend({ queue, stateDir, cluster, defaultWorkdir });
+    const backend = await claimBackend({ queue, stateDir, cluster, defaultWorkdir, warn: log.warn });
     const link = startBrokerLink({
       config,
       backend,

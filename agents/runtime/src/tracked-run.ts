@@ -34,7 +34,7 @@ export type Limbo = { readonly sinceMs: number; listingsWithout: number };
 export type TrackedRun = RunRecord & {
   readonly tasks: RangeSet;
   /** False when the state directory lost the run: nothing can start, but something may have. */
-  readonly hasDirectory: boolean;
+  hasDirectory: boolean;
   placed: boolean;
   nativeId: string;
   nativeSubmittedAtMs: number;

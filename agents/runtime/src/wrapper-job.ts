@@ -32,9 +32,15 @@ function login(): Record<string, string> {
     USER: username,
     LOGNAME: username,
     SHELL: shell ?? '/bin/sh',
-    PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+    PATH: searchPath(process.env['PATH']),
     ...(process.env['LANG'] ? { LANG: process.env['LANG'] } : {}),
   };
+}
+
+/** Without what npm put there to start this agent. */
+function searchPath(own = ''): string {
+  const folders = own.split(':').filter((folder) => folder !== '' && !/\/node_modules\//.test(`${folder}/`));
+  return folders.length > 0 ? folders.join(':') : '/usr/local/bin:/usr/bin:/bin';
 }
 
 function identity(order: RunOrder, place: JobPlace): Record<string, string> {

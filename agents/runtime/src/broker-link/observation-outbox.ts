@@ -1,4 +1,5 @@
 import type { RunStatus } from '../backend.ts';
+import { firstPart, wireSize } from './message-size.ts';
 
 export type Batch = { readonly counter: number; readonly runs: readonly RunStatus[] };
 
@@ -15,7 +16,6 @@ export type ObservationOutbox = {
   reset(): void;
 };
 
-const MOST_RUNS = 500;
 /** An acknowledgement that takes longer is not coming: the broker could not store the message. */
 const RESEND_MS = 15_000;
 
@@ -40,7 +40,7 @@ export function createObservationOutbox(): ObservationOutbox {
       if (inFlight && nowMs - inFlight.sentMs < RESEND_MS) return null;
       putBack();
       if (waiting.size === 0) return null;
-      const runs = [...waiting.values()].slice(0, MOST_RUNS);
+      const runs = firstPart([...waiting.values()], wireSize);
       for (const { runId } of runs) waiting.delete(runId);
       counter += 1;
       inFlight = { batch: { counter, runs }, sentMs: nowMs };

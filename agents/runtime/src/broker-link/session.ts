@@ -5,13 +5,13 @@ import type { HighestPlacement } from '../highest-placement.ts';
 import type { Log } from '../log.ts';
 import { type BrokerStream, type FromBroker, openBrokerStream, type StreamEnd } from './broker-stream.ts';
 import { createMessageHandler, type MessageHandler } from './message-handler.ts';
+import { firstPart, wireSize } from './message-size.ts';
 import type { ObservationOutbox } from './observation-outbox.ts';
 import type { ObserveLoop } from './observe-loop.ts';
 import { startReports } from './reports.ts';
 import { knownRunToWire, statusToWire } from './to-wire.ts';
 
 const PROTOCOL_VERSION = 1;
-const INVENTORY_PART = 500;
 const WELCOME_WITHIN_MS = 20_000;
 /** An observation whose acknowledgement is lost goes out again. */
 const FLUSH_EVERY_MS = 2000;
@@ -37,6 +37,7 @@ export function startSession(parts: LinkParts): Session {
   const welcomed = Promise.withResolvers<Welcome>();
   let handler: MessageHandler | null = null;
   let wasWelcome = false;
+  let failure: string | null = null;
   const stream = openBrokerStream(parts.config, (message) => {
     if (handler) handler.handle(message);
     else if (message.$case === 'welcome') welcomed.resolve(message.value);
@@ -59,13 +60,13 @@ export function startSession(parts: LinkParts): Session {
     flush();
   };
 
-  run().catch((error: Error) => {
-    if (!stop.signal.aborted) parts.log.error(`the session failed: ${error.message}`);
-    stream.close();
-  });
   const ended = stream.ended.then((end) => {
     stop.abort();
-    return { ...end, wasWelcome };
+    return { code: end.code, sentence: failure ?? end.sentence, wasWelcome };
+  });
+  run().catch((error: Error) => {
+    failure ??= error.message;
+    stream.close();
   });
   return { ended, close: stream.close };
 }
@@ -97,11 +98,15 @@ async function late(signal: AbortSignal): Promise<never> {
 async function sendInventory(stream: BrokerStream, parts: LinkParts, above: number, signal: AbortSignal) {
   await parts.loop.observeNow(signal);
   parts.outbox.reset();
-  const runs = (await parts.backend.inventory(above)).map(knownRunToWire);
-  for (let at = 0; at === 0 || at < runs.length; at += INVENTORY_PART) {
-    const part = runs.slice(at, at + INVENTORY_PART);
-    await stream.write({ $case: 'inventory', value: { runs: part, last: at + INVENTORY_PART >= runs.length } });
-  }
+  let left = await parts.backend.inventory(above);
+  do {
+    const part = firstPart(left, ({ order, status }) => wireSize(status) + order.tasks.length);
+    left = left.slice(part.length);
+    await stream.write({
+      $case: 'inventory',
+      value: { runs: part.map(knownRunToWire), last: left.length === 0 },
+    });
+  } while (left.length > 0);
 }
 
 /** The returned function sends what waits, at once and in one message for all that came in the same turn. */
