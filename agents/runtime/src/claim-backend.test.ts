@@ -463,6 +463,20 @@ describe('withdraw and cancel', () => {
     expect(await backend.inventory(0)).toEqual([]);
   });
 
+  it('never says of an offer that is just arriving that it can never start', async () => {
+    for (let count = 0; count < 50; count += 1) {
+      const run = order({}, { runId: uuidV7(nowMs + 600_000 + count) });
+      const submits = queue.calls.submit;
+      const offered = submit(run);
+      for (let turns = 0; turns < count % 10; turns += 1) await Promise.resolve();
+      const answer = await backend.withdraw(run.runId);
+      await offered;
+      // Whichever was first: withdrawn, and if it was submitted all the same, by a claim that a start would lose.
+      expect(answer.ends).toMatchObject([{ outcome: 'withdrawn' }]);
+      if (queue.calls.submit > submits) expect(existsSync(join(directory(run), '0'))).toBe(true);
+    }
+  });
+
   it('does not say so of a run that may be older than its state directory', async () => {
     const run = order({}, { runId: uuidV7(nowMs - 600_000) });
     expect(await backend.withdraw(run.runId)).toMatchObject({ ends: [], started: '' });

@@ -109,7 +109,7 @@ async function once(state: BackendState, runId: string, work: () => Promise<RunS
 
 async function withdraw(state: BackendState, runId: string): Promise<RunStatus> {
   const run = state.runs.get(runId);
-  if (!run) return withdrawUnknown(state, runId);
+  if (!run) return neverHere(state, runId, withdraw);
   await changing(state, run, () => claimUnstarted(state, run, 'withdrawn'));
   // At leisure: nothing of it can start any more, whether this works or not.
   killLeftovers(state, run);
@@ -118,7 +118,7 @@ async function withdraw(state: BackendState, runId: string): Promise<RunStatus> 
 
 async function cancel(state: BackendState, runId: string): Promise<RunStatus> {
   const run = state.runs.get(runId);
-  if (!run) return withdrawUnknown(state, runId);
+  if (!run) return neverHere(state, runId, cancel);
   const isFirst = !run.cancelWanted;
   run.cancelWanted = true;
   run.restless = true;
@@ -128,6 +128,14 @@ async function cancel(state: BackendState, runId: string): Promise<RunStatus> {
     state.lastChangeMs = state.now();
   }
   return statusOf(run);
+}
+
+/** An Offer of the same run may be at its very beginning: first the one, then the other. */
+async function neverHere(state: BackendState, runId: string, again: typeof withdraw): Promise<RunStatus> {
+  const submitting = state.submits.get(runId);
+  if (!submitting) return once(state, runId, () => withdrawUnknown(state, runId));
+  await submitting.catch(() => {});
+  return again(state, runId);
 }
 
 function claimUnstarted(state: BackendState, run: TrackedRun, purpose: 'withdrawn' | 'cancelled'): Promise<void> {
