@@ -41,10 +41,15 @@ function readAll(inputs: readonly unknown[], indexed: boolean): JobSpec[] {
     else problems.push(...read.problems.map((problem) => (indexed ? { ...problem, index } : problem)));
   }
   if (problems.length === 0) return specs;
+  throw invalidSpec(problems);
+}
+
+/** One error for everything that is wrong with one job, or with several that are told apart by their index. */
+export function invalidSpec(problems: readonly (SpecProblem & { index?: number })[]): SwitchyardError {
   const [first] = problems;
-  const where = `${indexed ? `job ${first?.index}, ` : ''}${first?.path.slice(1) || 'the specification'}`;
+  const where = `${first?.index === undefined ? '' : `job ${first.index}, `}${first?.path.slice(1) || 'the specification'}`;
   const more = problems.length === 1 ? '' : ` (and ${problems.length - 1} more)`;
-  throw new SwitchyardError('invalid_spec', `${where}: ${first?.message}${more}.`, {
+  return new SwitchyardError('invalid_spec', `${where}: ${first?.message}${more}.`, {
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
     details: { problems: problems.slice(0, MAX_PROBLEMS) },
   });

@@ -8,6 +8,7 @@ import { bodyByHandler } from '../input.ts';
 import { batchJson } from '../job-json.ts';
 import { jobToAccept, sha256Hex } from '../job-to-accept.ts';
 import { envelope, readSubmissions } from '../read-submission.ts';
+import { requireDependencies } from '../require-dependencies.ts';
 import { requireSatisfiable } from '../require-satisfiable.ts';
 
 const BODY_LIMIT = 32 * 1_048_576;
@@ -29,6 +30,7 @@ export const submitBatchRoute: FastifyPluginAsyncZod = async (app) => {
     handler: async (request, reply) => {
       const specs = readSubmissions(jobsOf(request.body));
       for (const spec of specs) requireGroup(request.principal, spec.group);
+      await requireDependencies(request, specs, { indexed: true });
       for (const [index, spec] of specs.entries()) await requireSatisfiable(app.parts.clusterViews, spec, index);
       const drafts = specs.map((spec) => jobToAccept(spec, request.principal));
       const key = idempotencyKey(request);

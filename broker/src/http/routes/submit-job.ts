@@ -13,6 +13,7 @@ import { bodyByHandler } from '../input.ts';
 import { acceptedJobJson } from '../job-json.ts';
 import { jobToAccept } from '../job-to-accept.ts';
 import { envelope, readSubmission } from '../read-submission.ts';
+import { requireDependencies } from '../require-dependencies.ts';
 import { requireSatisfiable } from '../require-satisfiable.ts';
 import { visibleJob } from '../visible-job.ts';
 
@@ -40,6 +41,7 @@ export const submitJobRoute: FastifyPluginAsyncZod = async (app) => {
       const started = performance.now();
       const spec = readSubmission(envelope(request.body, 'spec'));
       requireGroup(request.principal, spec.group);
+      await requireDependencies(request, [spec], { indexed: false });
       await requireSatisfiable(app.parts.clusterViews, spec);
       if (request.query.dryRun === 'true')
         return dryRun(reply, { ...(await app.parts.clusterViews.wouldPlace(spec)), spec });
