@@ -109,6 +109,12 @@ describe('what is refused, with which words', () => {
     expect((await it.call('GET', '/v1/jobs?lmit=1')).body).toContain("did you mean 'limit'?");
   });
 
+  test('more labels than a query can join', async () => {
+    const labels = Array.from({ length: 200 }, (_, at) => `label=k${at}=v`).join('&');
+    const answer = await it.call('GET', `/v1/jobs?${labels}`);
+    expect(answer.json()).toMatchObject({ status: 400, code: 'invalid_request' });
+  });
+
   test('a path that is none', async () => {
     expect((await it.call('GET', '/v1/job')).json()).toMatchObject({ status: 404, code: 'invalid_request' });
     expect((await it.call('GET', '/v1/jobs/%ZZ')).json()).toMatchObject({ status: 400 });

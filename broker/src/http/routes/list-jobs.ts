@@ -6,6 +6,9 @@ import { SwitchyardError } from '../../errors.ts';
 import { jobPageJson } from '../job-json.ts';
 import { withWaitReasons } from '../wait-reasons.ts';
 
+/** Each is a join: more would keep the planner busy for longer than anybody waits. */
+const MAX_LABELS = 16;
+
 const state = z.enum(JOB_STATES);
 const repeated = z.union([z.string(), z.array(z.string())]).transform((value) => [value].flat());
 
@@ -22,7 +25,10 @@ const query = z.strictObject({
   cluster: z.string().max(63).optional(),
   name: z.string().max(1024).optional(),
   owner: z.string().max(255).optional(),
-  label: repeated.optional().meta({ description: 'key=value; may be repeated' }),
+  label: repeated
+    .pipe(z.array(z.string()).max(MAX_LABELS))
+    .optional()
+    .meta({ description: 'key=value; may be repeated' }),
 });
 
 /** GET /v1/jobs: a page of jobs, newest first. */
