@@ -8,6 +8,11 @@ export type HeldSession = {
   readonly placementNumber: number;
   readonly pausedReason: string | null;
   readonly pausedAtMs: number | null;
+  /**
+   * Neither paused nor before the inventory. A pause that committed while this waited for the cluster's row is not yet in what was read of
+   * the federation, but it has taken the mark of the inventory from the row that was waited for.
+   */
+  readonly isSettled: boolean;
 };
 
 /**
@@ -35,6 +40,7 @@ export async function holdSession(
     placementNumber: row.placement_number,
     pausedReason: row.paused_reason,
     pausedAtMs: row.paused_at?.getTime() ?? null,
+    isSettled: row.paused_reason === null && row.reconciled_at !== null,
   };
 }
 

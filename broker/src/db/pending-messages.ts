@@ -70,13 +70,12 @@ export function pendingMessages(
     const ids = (kind: WantedRow['kind']) => wanted.filter((row) => row.kind === kind).map((row) => row.id);
     return {
       // Before the inventory is complete nobody knows which offers the agent has answered already.
-      offers:
-        isPaused || held.reconciledAtMs === null ? [] : await unansweredOffers(client, session, offers, exceptOffers),
-      withdraws: isPaused ? [] : ids('withdraw'),
+      offers: held.isSettled ? await unansweredOffers(client, session, offers, exceptOffers) : [],
+      withdraws: held.isSettled ? ids('withdraw') : [],
       cancels: ids('cancel'),
       forgets: ids('forget'),
       logReads: await logReads(client, session, held.helloAtMs),
-      cancelStrays: isPaused ? [] : await straysToCancel(client, session, held.helloAtMs, others),
+      cancelStrays: held.isSettled ? await straysToCancel(client, session, held.helloAtMs, others) : [],
       placementNumber: held.placementNumber,
       pausedReason: held.pausedReason,
       mustReconnect: isPaused && held.reconciledAtMs === null && held.helloAtMs < (held.pausedAtMs ?? 0),

@@ -28,7 +28,7 @@ export function saveStrays(
       strays.map((stray) => (stray.nativeSubmittedAtMs ? new Date(stray.nativeSubmittedAtMs) : null)),
       strays.map((stray) => (isUuid(stray.runId) ? stray.runId : null)),
     ]);
-    if (held.pausedReason !== null) return [];
+    if (!held.isSettled) return [];
     return rows.filter((row) => row.verdict === 'cancel').map(({ nativeId, runId }) => ({ nativeId, runId }));
   });
 }
