@@ -1,9 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/support/postgres.ts';
+import { until } from '../../../test/support/until.ts';
+import { forgetCluster } from './forget-cluster.ts';
 import { getJob } from './get-job.ts';
 import { pendingMessages } from './pending-messages.ts';
 import { reconcilePause } from './reconcile-pause.ts';
+import { saveStrays } from './save-strays.ts';
 import { observation, placement, type SmallWorld, smallWorld } from './testing/small-world.ts';
+import { closeSession } from './touch-session.ts';
+import { wantWithdrawn } from './waiting-runs.ts';
 
 let fresh: FreshDatabase;
 let world: SmallWorld;
@@ -87,4 +92,45 @@ test.each([
   await world.session('north');
   await world.commit(epoch, placement(await world.submit(), 'north'));
   expect(await world.hello(name, { fingerprint })).toMatchObject({ ok: false, code });
+});
+
+test('a cluster that is declared dead does not keep the others waiting, one with a live session must still tell', async () => {
+  await closeSession(fresh.db, await world.session('burnt'));
+  await world.session('south');
+  await world.session('north', { highestPlacementNumber: 5 });
+  for (const cluster of ['burnt', 'south']) await forgetCluster(fresh.db, { cluster, actor: 'op' });
+  expect(await reconcilePause(fresh.db, { epoch })).toMatchObject({ kind: 'paused', waitingFor: ['south'] });
+  await world.session('south');
+  expect(await reconcilePause(fresh.db, { epoch })).toMatchObject({ kind: 'resumed' });
+});
+
+test('a pause that commits while a session waits for its row stops withdrawals and the cancelling of strays at once', async () => {
+  const north = await world.session('north');
+  const [moved, ended] = [await world.submit(), await world.submit()];
+  const { placed } = (await world.commit(epoch, placement(moved, 'north'), placement(ended, 'north')))!;
+  await world.observe(
+    north,
+    observation(placed[0]!.runId),
+    observation(placed[1]!.runId, { started: '0', ends: [{ outcome: 'succeeded', tasks: '0' }] }),
+  );
+  await wantWithdrawn(fresh.db, { epoch }, [placed[0]!.runId], 'another is free');
+  const stray = { nativeId: '7', runId: placed[1]!.runId, nativeState: 'PENDING', nativeSubmittedAtMs: 0 };
+  expect(await saveStrays(fresh.db, north, [stray])).toHaveLength(1);
+  expect(await pendingMessages(fresh.db, north)).toMatchObject({ withdraws: [placed[0]!.runId], cancelStrays: [{}] });
+
+  const pause = await fresh.db.system.connect();
+  await pause.query('BEGIN');
+  await pause.query("UPDATE federation SET paused_reason = 'a test', paused_at = now()");
+  await pause.query('UPDATE clusters SET reconciled_at = NULL');
+  const asked = [pendingMessages(fresh.db, north), saveStrays(fresh.db, north, [stray])] as const;
+  await until('both wait for the row', async () => {
+    const waiting = await fresh.asSuperuser(
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    );
+    return waiting.rowCount === 2;
+  });
+  await pause.query('COMMIT');
+  pause.release();
+  expect(await asked[0]).toMatchObject({ offers: [], withdraws: [], cancelStrays: [] });
+  expect(await asked[1]).toEqual([]);
 });
