@@ -121,6 +121,7 @@ test('a withdrawal that came too late is over when the task has started', async 
 test('refused again and again: backoff, other clusters preferred, and in the end failed', async () => {
   const jobId = await world.submit();
   for (let times = 1; times <= 8; times += 1) {
+    await fresh.db.system.query('UPDATE jobs SET not_before = now() WHERE id = $1', [jobId]);
     const { runId } = (await world.commit(epoch, placement(jobId, 'north')))!.placed[0]!;
     await world.observe(
       north,
@@ -143,6 +144,20 @@ test('refused again and again: backoff, other clusters preferred, and in the end
     reason: 'rejected',
     detail: expect.stringContaining('8 times'),
   });
+});
+
+test('parts of an array that were refused before anybody could react count as one refusal', async () => {
+  const jobId = await world.submit({ array: { tasks: '0-9' } });
+  const parts = Array.from({ length: 10 }, (_, at) => placement(jobId, 'north', `${at}`));
+  const { placed: runs } = (await world.commit(epoch, ...parts))!;
+  for (const [at, { runId }] of runs.entries())
+    await world.observe(
+      north,
+      observation(runId, { placed: false, ends: [{ outcome: 'refused', reason: 'rejected', tasks: `${at}` }] }),
+    );
+  expect(await jobOf(jobId)).toMatchObject({ state: 'queued', tasks: { queued: '0-9', failed: '' } });
+  const { rows } = await fresh.db.system.query('SELECT refusals FROM jobs WHERE id = $1', [jobId]);
+  expect(rows).toEqual([{ refusals: 1 }]);
 });
 
 test('an array is one record: parts end differently, the worst speaks for all', async () => {
@@ -179,6 +194,22 @@ test('an exit code that the job names is tried again as the next attempt', async
   expect((await jobOf(jobId)).runs.at(-1)).toMatchObject({ attempt: 2 });
   await world.observe(north, observation(second, { started: '0', ends: [failed] }));
   expect(await jobOf(jobId)).toMatchObject({ state: 'failed', exitCode: 75 });
+});
+
+test('every task of an array has all its attempts, whatever its siblings needed', async () => {
+  const retry = { maxAttempts: 2, on: { exitCodes: [75] } };
+  const { jobId, runId } = await placed({ array: { tasks: '0-1' }, retry }, '0');
+  const fail = (run: string, tasks: string) =>
+    world.observe(
+      north,
+      observation(run, { started: tasks, ends: [{ outcome: 'failed', reason: 'exit_code', exitCode: 75, tasks }] }),
+    );
+  const next = async (tasks: string) => (await world.commit(epoch, placement(jobId, 'north', tasks)))!.placed[0]!.runId;
+  await fail(runId, '0');
+  await fail(await next('0-1'), '0-1');
+  expect((await jobOf(jobId)).tasks).toMatchObject({ queued: '1', failed: '0' });
+  await fail(await next('1'), '1');
+  expect(await jobOf(jobId)).toMatchObject({ state: 'failed', tasks: { failed: '0-1' } });
 });
 
 test('cancel: what is queued ends at once, what is out when its cluster says so, and the job knows who asked', async () => {
@@ -257,6 +288,16 @@ test('out of sight: only rerunnable jobs that say how long are candidates', asyn
   expect(await endLostRuns(fresh.db, { epoch: epoch - 1 }, [runId])).toBeNull();
   expect(await endLostRuns(fresh.db, { epoch }, [runId])).toBe(1);
   expect(await jobOf(patient)).toMatchObject({ state: 'queued' });
+});
+
+test('out of sight: nothing is given up that could not be made again, or that is to be cancelled', async () => {
+  await world.session('gloom');
+  const retry = { lostAfterSeconds: 60 };
+  const last = await world.submit({ rerunnable: true, retry });
+  const unwanted = await world.submit({ rerunnable: true, retry: { ...retry, maxAttempts: 2 } });
+  await world.commit(epoch, placement(last, 'gloom'), placement(unwanted, 'gloom'));
+  await requestCancel(fresh.db, { jobId: unwanted, reason: 'cancelled_by_user', actor: 'ada' });
+  expect(await lostCandidates(fresh.db, ['gloom'])).toEqual([]);
 });
 
 test('a stray is cancelled only if its run has ended or goes by another native id', async () => {

@@ -8,6 +8,7 @@ export type JobEvent = {
   readonly at: string;
   readonly kind:
     | 'submitted'
+    | 'released'
     | 'placing'
     | 'placed'
     | 'running'

@@ -1,6 +1,6 @@
 import type { JobState, Reason } from '@switchyard/core/lifecycle/vocabulary.ts';
 import type { JobSpec } from '@switchyard/core/spec/job-spec.ts';
-import type { RangeSet } from '@switchyard/core/spec/range-set.ts';
+import { count, type RangeSet } from '@switchyard/core/spec/range-set.ts';
 import type { Queryable } from './database.ts';
 import type { JobEvent } from './job-events.ts';
 import { type LockedRun, loadRuns } from './locked-runs.ts';
@@ -11,7 +11,7 @@ export type LockedJob = {
   readonly id: string;
   readonly groupPath: string;
   readonly tasks: RangeSet;
-  readonly held: boolean;
+  held: boolean;
   readonly maxRunning: number | null;
   readonly resources: JobSpec['resources'];
   readonly rerunnable: boolean;
@@ -36,7 +36,7 @@ export type LockedJob = {
   detail: string | null;
   eventCount: number;
   readonly newEvents: { kind: JobEvent['kind']; data: Record<string, unknown> }[];
-  /** By id: every open run, and those that were asked for by name. */
+  /** By id: every open run, those that were asked for by name, and those that failed of an array whose tasks are tried again. */
   readonly runs: Map<string, LockedRun>;
 };
 
@@ -59,7 +59,10 @@ export async function lockJobs(
     values: [jobIds, runIds],
   });
   const jobs = new Map(rows.map((row) => [row.id, lockedJob(row)]));
-  for (const run of await loadRuns(client, [...jobs.keys()], runIds)) jobs.get(run.jobId)!.runs.set(run.id, run);
+  // What tasks of an array have had before this attempt stands only in its runs that failed.
+  const retried = [...jobs.values()].filter((job) => job.attempts > 0 && count(job.tasks) > 1).map((job) => job.id);
+  for (const run of await loadRuns(client, [...jobs.keys()], runIds, retried))
+    jobs.get(run.jobId)!.runs.set(run.id, run);
   return jobs;
 }
 
@@ -91,6 +94,7 @@ export async function saveJobs(client: Queryable, jobs: readonly LockedJob[]): P
       column((job) => job.signal),
       column((job) => job.detail),
       column((job) => job.eventCount),
+      column((job) => job.held),
     ],
   });
   if (events.length > 0)
@@ -114,11 +118,11 @@ UPDATE jobs j SET state = v.state, state_since = CASE WHEN j.state = v.state THE
   cancel_requested_at = CASE WHEN v.cancel_requested THEN coalesce(j.cancel_requested_at, now()) END, cancel_reason = v.cancel_reason,
   attempts = v.attempts, refusals = v.refusals, avoid_clusters = v.avoid_clusters, not_before = v.not_before,
   started_at = v.started_at, ended_at = v.ended_at, reason = v.reason, exit_code = v.exit_code, signal = v.signal, detail = v.detail,
-  event_count = v.event_count
+  event_count = v.event_count, held = v.held
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::text[], $9::int[], $10::int[], $11::jsonb[],
-  $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::text[], $16::int[], $17::text[], $18::text[], $19::int[])
+  $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::text[], $16::int[], $17::text[], $18::text[], $19::int[], $20::bool[])
   AS v (id, state, queued, succeeded, failed, cancelled, cancel_requested, cancel_reason, attempts, refusals, avoid_clusters,
-    not_before, started_at, ended_at, reason, exit_code, signal, detail, event_count)
+    not_before, started_at, ended_at, reason, exit_code, signal, detail, event_count, held)
 WHERE j.id = v.id`;
 
 /** Events are numbered per job under its lock: no gap, no repeat. */

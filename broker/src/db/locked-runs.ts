@@ -13,23 +13,26 @@ export type LockedRun = MergedRun & {
   readonly wanted: 'withdraw' | 'cancel' | null;
   readonly observedEpoch: number;
   readonly observedCounter: number;
+  readonly offeredAtMs: number;
   readonly placedAtMs: number | null;
   readonly endedAtMs: number | null;
 };
 
-/** All open runs of these jobs, and the runs named. */
+/** All open runs of these jobs, the runs named, and of the jobs retried those that failed. */
 export async function loadRuns(
   client: Queryable,
   jobIds: readonly string[],
   runIds: readonly string[],
+  retriedJobIds: readonly string[],
 ): Promise<LockedRun[]> {
   const { rows } = await client.query<RunRow>({
     name: 'load-runs',
     text: `SELECT id, job_id, cluster, attempt, placement_number, tasks, state, outcome, reason, wanted, native_id, native_submitted_at,
        native_state, native_reason, started, ended_tasks, ends, stdout_path, stderr_path, observed_epoch, observed_counter,
-       placed_at, started_at, ended_at
-     FROM runs WHERE job_id = ANY($1::uuid[]) AND (state <> 'ended' OR id = ANY($2::uuid[]))`,
-    values: [jobIds, runIds],
+       offered_at, placed_at, started_at, ended_at
+     FROM runs WHERE job_id = ANY($1::uuid[])
+       AND (state <> 'ended' OR id = ANY($2::uuid[]) OR (outcome = 'failed' AND job_id = ANY($3::uuid[])))`,
+    values: [jobIds, runIds, retriedJobIds],
   });
   return rows.map(lockedRun);
 }
@@ -100,6 +103,7 @@ type RunRow = {
   stderr_path: string | null;
   observed_epoch: number;
   observed_counter: number;
+  offered_at: Date;
   placed_at: Date | null;
   started_at: Date | null;
   ended_at: Date | null;
@@ -128,6 +132,7 @@ function lockedRun(row: RunRow): LockedRun {
     stderrPath: row.stderr_path,
     observedEpoch: row.observed_epoch,
     observedCounter: row.observed_counter,
+    offeredAtMs: row.offered_at.getTime(),
     placedAtMs: row.placed_at?.getTime() ?? null,
     startedAtMs: row.started_at?.getTime() ?? null,
     endedAtMs: row.ended_at?.getTime() ?? null,

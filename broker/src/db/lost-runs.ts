@@ -19,7 +19,7 @@ export async function unreachableClusters(db: Database, withoutReportMs: number)
   return rows.map((row) => row.name);
 }
 
-/** Runs out on these clusters whose jobs are rerunnable and name lostAfterSeconds. */
+/** Runs out on these clusters whose jobs are rerunnable, name lostAfterSeconds and have an attempt left: silence alone ends nothing. */
 export async function lostCandidates(db: Database, clusters: readonly string[]): Promise<LostCandidate[]> {
   const { rows } = await statement<LostCandidate>(
     db.system,
@@ -27,6 +27,7 @@ export async function lostCandidates(db: Database, clusters: readonly string[]):
      FROM runs r JOIN jobs j ON j.id = r.job_id
      WHERE r.cluster = ANY($1::text[]) AND r.forgotten_at IS NULL AND r.state <> 'ended'
        AND j.spec @> '{"rerunnable": true}' AND j.spec->'retry' ? 'lostAfterSeconds'
+       AND r.attempt < (j.spec->'retry'->>'maxAttempts')::int AND j.cancel_requested_at IS NULL
      ORDER BY r.placement_number`,
     [clusters],
   );

@@ -22,6 +22,8 @@ export function newLockedRun({
       stdoutPath: null,
       stderrPath: null,
     },
+    // Offered now: later than whatever its job has waited for.
+    offeredAtMs: Number.MAX_SAFE_INTEGER,
     ...{ observedEpoch: 0, observedCounter: 0, placedAtMs: null, startedAtMs: null, endedAtMs: null },
   };
 }

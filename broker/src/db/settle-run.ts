@@ -4,6 +4,7 @@ import { mergeRun, type Observation } from '@switchyard/core/lifecycle/merge-obs
 import { type AfterEnd, afterEnd } from '@switchyard/core/lifecycle/retry.ts';
 import type { TaskEnd } from '@switchyard/core/lifecycle/vocabulary.ts';
 import { difference, EMPTY, formatRangeSet, type RangeSet, union } from '@switchyard/core/spec/range-set.ts';
+import { byAttempt } from './by-attempt.ts';
 import type { LockedJob } from './locked-jobs.ts';
 import type { LockedRun } from './locked-runs.ts';
 
@@ -23,10 +24,14 @@ export function settleRun(job: LockedJob, run: LockedRun, observation: Observati
     // Refusals count in a row: what starts breaks the row.
     job.refusals = 0;
   }
-  const refusedBefore = run.ends.some((end) => end.outcome === 'refused');
-  const refusals = job.refusals - (refusedBefore ? 1 : 0);
+  const refusals = job.refusals - (isOfLastRefusal(job, run) ? 1 : 0);
   for (const end of newEnds) settleEnd(job, settled, end, refusals, observed.nowMs);
   return settled;
+}
+
+/** Offered before the pause that followed the last refusal: parts that one bad cluster refuses together are one refusal of the job. */
+function isOfLastRefusal(job: LockedJob, run: LockedRun): boolean {
+  return job.refusals > 0 && job.notBeforeMs !== null && run.offeredAtMs < job.notBeforeMs;
 }
 
 /** What follows from its tasks and runs: the state, and at the end of everything the last event. */
@@ -91,12 +96,15 @@ function sayMoves(job: LockedJob, before: LockedRun, after: LockedRun): void {
 }
 
 function settleEnd(job: LockedJob, run: LockedRun, end: TaskEnd, refusals: number, nowMs: number): void {
-  const next = afterEnd({
-    ...{ end, attempt: run.attempt, refusals },
-    ...{ rerunnable: job.rerunnable, retry: job.retry, cancelRequested: job.cancelRequested },
-  });
-  if (next.kind === 'requeue') requeue(job, run, end, next, refusals, nowMs);
-  else finish(job, run, end, next);
+  for (const { attempt, tasks } of byAttempt(job, run, tasksOf(end))) {
+    const part = { ...end, tasks: formatRangeSet(tasks) };
+    const next = afterEnd({
+      ...{ end, attempt, refusals },
+      ...{ rerunnable: job.rerunnable, retry: job.retry, cancelRequested: job.cancelRequested },
+    });
+    if (next.kind === 'requeue') requeue(job, run, part, next, { attempt, refusals, nowMs });
+    else finish(job, run, part, next);
+  }
 }
 
 /** Only tasks that are neither ended nor out in another run come back: after a restore of the database both may be true. */
@@ -105,8 +113,7 @@ function requeue(
   run: LockedRun,
   end: TaskEnd,
   next: Extract<AfterEnd, { kind: 'requeue' }>,
-  refusals: number,
-  nowMs: number,
+  { attempt, refusals, nowMs }: { attempt: number; refusals: number; nowMs: number },
 ): void {
   const elsewhere = [...job.runs.values()]
     .filter((other) => other.id !== run.id && other.state !== 'ended')
@@ -114,7 +121,7 @@ function requeue(
   const taken = union(job.succeeded, job.failed, job.cancelled, job.queued, ...elsewhere);
   const fresh = difference(tasksOf(end), taken);
   if (end.outcome === 'refused') job.refusals = refusals + 1;
-  if (next.usesAttempt) job.attempts = Math.max(job.attempts, run.attempt);
+  if (next.usesAttempt) job.attempts = Math.max(job.attempts, attempt);
   if (next.avoidCluster) job.avoidClusters = [...new Set([...job.avoidClusters, run.cluster])];
   if (next.backoffSeconds > 0) job.notBeforeMs = Math.max(job.notBeforeMs ?? 0, nowMs + next.backoffSeconds * 1000);
   if (fresh.length === 0) return;

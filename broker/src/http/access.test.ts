@@ -155,6 +155,7 @@ describe('what is open to everybody', () => {
         ],
         ...['/v1/clusters/{name}/drain', '/v1/clusters/{name}/forget', '/v1/jobs', '/v1/jobs/batch', '/v1/jobs/{id}'],
         ...['/v1/jobs/{id}/cancel', '/v1/jobs/{id}/events', '/v1/jobs/{id}/logs', '/v1/runs/{id}/withdraw'],
+        ...['/v1/jobs/{id}/release'],
       ].sort(),
     );
     const submit = description.paths['/v1/jobs'].post;

@@ -25,6 +25,7 @@ import { healthRoutes } from './routes/health.ts';
 import { jobEventsRoute } from './routes/job-events.ts';
 import { jobLogsRoute } from './routes/job-logs.ts';
 import { listJobsRoute } from './routes/list-jobs.ts';
+import { releaseJobRoute } from './routes/release-job.ts';
 import { submitBatchRoute } from './routes/submit-batch.ts';
 import { submitJobRoute } from './routes/submit-job.ts';
 import { withdrawRunRoute } from './routes/withdraw-run.ts';
@@ -97,6 +98,7 @@ async function authenticatedRoutes(app: FastifyInstance): Promise<void> {
   await app.register(listJobsRoute);
   await app.register(getJobRoute);
   await app.register(cancelJobRoute);
+  await app.register(releaseJobRoute);
   await app.register(jobEventsRoute);
   await app.register(jobLogsRoute);
   await app.register(clusterRoutes);
