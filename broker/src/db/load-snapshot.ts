@@ -3,13 +3,15 @@ import type { ClusterView, Snapshot } from '@switchyard/core/placement/snapshot.
 import type { ClusterKind } from '@switchyard/core/spec/job-spec.ts';
 import type { Database, Queryable } from './database.ts';
 import { inTransaction } from './in-transaction.ts';
-import { waitingJobs } from './waiting-jobs.ts';
+import { type QueuePosition, waitingJobs } from './waiting-jobs.ts';
 
 export type SnapshotQuery = {
   /** The first so many jobs in queue order; more when some of them wait for other jobs. */
   readonly maxJobs: number;
   /** Only these jobs, whatever their place in the queue (for `why`). */
   readonly jobIds?: readonly string[];
+  /** Only what stands behind this place in the queue. */
+  readonly after?: QueuePosition;
 };
 
 /** Everything that placement may look at, from one consistent view of the database. */

@@ -5,19 +5,22 @@ import type { Queryable } from './database.ts';
 import { dependencyStates } from './dependency-states.ts';
 import { fromMultirange } from './multirange.ts';
 
+/** A place in the queue: priority, then number. */
+export type QueuePosition = { readonly priority: number; readonly number: number };
+
 /** Jobs with tasks to place, in queue order. Script, command and environment stay behind: they may be megabytes and placement never looks at them. */
 export async function waitingJobs(
   client: Queryable,
-  { maxJobs, jobIds }: { maxJobs: number; jobIds?: readonly string[] },
+  { maxJobs, jobIds, after: begin }: { maxJobs: number; jobIds?: readonly string[]; after?: QueuePosition },
 ): Promise<WaitingJob[]> {
   const found: WaitingJob[] = [];
   let runnable = 0;
-  let after: WaitingJob | undefined;
+  let after = begin;
   for (let page = 0; page < MAX_PAGES && runnable < maxJobs; page += 1) {
     const jobs = await readPage(client, maxJobs, jobIds, after);
     found.push(...jobs);
     runnable += jobs.filter((job) => job.dependency !== 'unmet').length;
-    after = jobs.at(-1);
+    after = jobs.at(-1) ?? after;
     if (jobs.length < maxJobs) break;
   }
   return found;
@@ -75,7 +78,7 @@ async function readPage(
   client: Queryable,
   limit: number,
   jobIds: readonly string[] | undefined,
-  after: WaitingJob | undefined,
+  after: QueuePosition | undefined,
 ): Promise<WaitingJob[]> {
   const values: unknown[] = [limit];
   const bind = (value: unknown) => `$${values.push(value)}`;

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { holdLease } from './lease.ts';
 import { defaultSchedulerSettings, type SchedulerSettings } from './settings.ts';
-import { tick } from './tick.ts';
+import { type Progress, tick } from './tick.ts';
 
 export type WaitReason = Pick<Wait, 'kind' | 'sentence'>;
 
@@ -42,6 +42,7 @@ export function startScheduler(options: {
   const housekeeping = createHousekeeping({ db, settings, log });
   let waits: ReadonlyMap<string, WaitReason> = new Map();
   let stoppedBy: string | null = null;
+  const progress: Progress = { behind: null };
 
   const cycle = async () => {
     const epoch = lease.epoch();
@@ -50,7 +51,7 @@ export function startScheduler(options: {
       return;
     }
     const begun = performance.now();
-    const result = await tick(db, epoch, settings);
+    const result = await tick(db, epoch, settings, progress);
     if (result === null) {
       lease.lost();
       return;
