@@ -45,6 +45,11 @@ export const commandTable: readonly Entry[] = [
     load: async () => (await import('./commands/cancel.ts')).defineCancel,
   },
   {
+    name: 'release',
+    summary: 'let held jobs into the queue',
+    load: async () => (await import('./commands/release.ts')).defineRelease,
+  },
+  {
     name: 'clusters',
     summary: 'what every cluster has free, and how old that number is',
     load: async () => (await import('./commands/clusters.ts')).defineClusters,

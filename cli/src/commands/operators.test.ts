@@ -31,6 +31,17 @@ test('cancel goes on after a job that cannot be cancelled and ends with its code
   });
 });
 
+test('release says how every job stands now', async () => {
+  broker.on('POST /v1/jobs/1/release', () => ({ body: sampleJob({ number: 1, state: 'queued' }) }));
+  broker.on('POST /v1/jobs/2/release', () => problem(404, 'unknown_job', 'There is no job 2.'));
+  broker.on('POST /v1/jobs/3/release', () => ({ body: endedJob({ number: 3 }) }));
+  expect(await yard('release', '1', '2', '3')).toMatchObject({
+    code: 4,
+    stdout: '',
+    stderr: 'job 1 is queued\njob 2: There is no job 2.\njob 3 had already ended: succeeded\n',
+  });
+});
+
 test('cluster add prints a whole agent file, and words beside it', async () => {
   broker.on('POST /v1/clusters', () => ({
     status: 201,

@@ -62,7 +62,7 @@ async function optionValues(cli: Cli, command: Command, previous: string | undef
 
 async function argumentValues(cli: Cli, name: string, command: Command, rest: readonly string[]): Promise<string[]> {
   if (['show', 'logs', 'events'].includes(name)) return jobNumbers(cli, true);
-  if (['cancel', 'wait'].includes(name)) return jobNumbers(cli, false);
+  if (['cancel', 'wait', 'release'].includes(name)) return jobNumbers(cli, false);
   const [subName] = rest;
   if (name === 'cluster' && subName !== undefined && subName !== 'add') return clusterNames(cli);
   if (command.commands.length > 0 && subName === undefined)
