@@ -58,7 +58,10 @@ describe('the log of forgotten runs', () => {
     await log.append([known(first!, 3)]);
     const [name] = readdirSync(join(stateDir, 'forgotten'));
     writeFileSync(join(stateDir, 'forgotten', name!), '{"order":{"runId', { flag: 'a' });
-    expect(await (await openForgottenLog(stateDir)).find(first!)).not.toBe(null);
+    const reopened = await openForgottenLog(stateDir);
+    expect(await reopened.find(first!)).not.toBe(null);
+    await reopened.append([known(second!, 4)]);
+    for (const each of [reopened, await openForgottenLog(stateDir)]) expect(await each.find(second!)).not.toBe(null);
   });
 
   it('keeps 30 days', async () => {

@@ -129,6 +129,17 @@ describe('submit', () => {
     expect(queue.calls).toMatchObject({ submit: 2, list: 1 });
   });
 
+  it('writes its offer with the next try when the disk was full', async () => {
+    const run = order();
+    // A directory in the way fails as a full disk does.
+    mkdirSync(join(directory(run), 'offer.json'), { recursive: true });
+    await expect(submit(run)).rejects.toThrow();
+    rmSync(join(directory(run), 'offer.json'), { recursive: true });
+    await submit(run);
+    backend = await open();
+    expect(await status(run)).toMatchObject({ placed: true, nativeId: '101' });
+  });
+
   it('does not submit while the look-up fails', async () => {
     const run = order();
     await submit(run);
@@ -279,6 +290,14 @@ describe('observe', () => {
     await backend.observe();
     await look(runs[0]!, 100);
     expect((await look(runs[0]!, 100)).ends).toMatchObject([{ outcome: 'refused' }]);
+  });
+
+  it('concludes nothing from such a listing after a restart either', async () => {
+    const runs = Array.from({ length: 12 }, () => order());
+    for (const run of runs) await submit(run);
+    backend = await open();
+    nowMs += 60_000;
+    await expect(backend.observe()).rejects.toBeInstanceOf(ListingNotTrusted);
   });
 
   it('believes a mass disappearance of jobs that recorded their ends', async () => {
@@ -461,6 +480,38 @@ describe('withdraw and cancel', () => {
     expect(await submit(run)).toMatchObject(withdrawn);
     expect(queue.calls.submit).toBe(0);
     expect(await backend.inventory(0)).toEqual([]);
+  });
+
+  it('makes it true for a run whose offer a crash took while a copy of it waits in the queue', async () => {
+    const run = order({}, { runId: uuidV7(nowMs + 600_000) });
+    await submit(run);
+    writeFileSync(join(directory(run), 'offer.json'), '');
+    backend = await open();
+    expect(await backend.withdraw(run.runId)).toMatchObject({ ends: [{ outcome: 'withdrawn' }] });
+    expect(existsSync(directory(run))).toBe(false);
+  });
+
+  it('leaves such a run alone when it has started, and follows it once it is offered again', async () => {
+    const run = order({}, { runId: uuidV7(nowMs + 600_000) });
+    await submit(run);
+    claim(run, '101', ['start 1700000005']);
+    writeFileSync(join(directory(run), 'offer.json'), '');
+    backend = await open();
+    expect(await backend.withdraw(run.runId)).toMatchObject({ started: '0', ends: [] });
+    expect(await submit(run, true)).toMatchObject({ started: '0', ends: [] });
+    claim(run, '101', ['start 1700000005', 'end 3 1700000009 0 0']);
+    queue.jobs = [ended(run, { end: 'failed', rawState: 'FAILED' })];
+    expect((await look(run)).ends).toMatchObject([{ outcome: 'failed', exitCode: 3 }]);
+    expect(queue.calls.submit).toBe(1);
+  });
+
+  it('kills no array whose tasks cannot be read', async () => {
+    const run = order({ array: { tasks: '0-3' } });
+    await submit(run);
+    queue.jobs = [nativeJob(run.marker, { tasks: '', phase: 'unknown', rawState: 'RUNNING' })];
+    await look(run, 20);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(queue.calls.kill).toEqual([]);
   });
 
   it('never says of an offer that is just arriving that it can never start', async () => {

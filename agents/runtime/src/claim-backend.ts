@@ -76,6 +76,7 @@ async function openState(options: ClaimBackendOptions): Promise<BackendState> {
 }
 
 async function loadRuns(state: BackendState): Promise<void> {
+  await state.store.sweep();
   const limit = createLimiter(CONCURRENT_LOADS);
   const load = async (runId: string) => {
     const found = await loadRun(state.store.directory(runId));

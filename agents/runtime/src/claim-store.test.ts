@@ -1,4 +1,13 @@
-import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -21,6 +30,39 @@ it('says whether the directory of a run is new', async () => {
   await store.remove(RUN);
   await store.remove(RUN);
   expect(await store.make(RUN)).toBe('fresh');
+});
+
+it('never shows a directory without its claims while it is removed: a copy could start', async () => {
+  await store.make(RUN);
+  await store.take(
+    RUN,
+    Array.from({ length: 3000 }, (_, task) => task),
+    'withdrawn',
+  );
+  const removing = { over: false };
+  void store.remove(RUN).finally(() => {
+    removing.over = true;
+  });
+  while (!removing.over) {
+    const free = existsSync(file('..')) && !existsSync(file('0')) && existsSync(store.directory(RUN));
+    expect(free).toBe(false);
+    const last = !existsSync(file('2999')) && existsSync(store.directory(RUN));
+    expect(last).toBe(false);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(existsSync(store.directory(RUN))).toBe(false);
+});
+
+it('removes a run whose tasks nobody knows, unless one has started', async () => {
+  await store.make(RUN);
+  await store.take(RUN, [3], 'withdrawn');
+  writeFileSync(file('4'), 'claim 55_4 0 n7 1700000000 12\nkey k\n');
+  expect(await store.removeUnstarted(RUN)).toEqual([4]);
+  expect(readdirSync(store.directory(RUN)).sort()).toEqual(['3', '4']);
+  rmSync(file('4'));
+  expect(await store.removeUnstarted(RUN)).toEqual([]);
+  expect(await store.has(RUN)).toBe(false);
+  expect(await store.removeUnstarted(RUN)).toEqual([]);
 });
 
 it('gives a claim once, whoever asks at the same time', async () => {

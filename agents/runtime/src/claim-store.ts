@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, link, mkdir, open, rm, unlink } from 'node:fs/promises';
+import { access, link, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type ClaimRecord, parseClaim } from '@switchyard/core/lifecycle/claim-record.ts';
@@ -32,7 +32,12 @@ export type ClaimStore = {
     purpose: ClaimPurpose,
     verdict?: End,
   ): Promise<ReadonlyMap<number, Claim & { readonly won: boolean }>>;
+  /** At once: no start finds the directory without its claims, whatever crashes meanwhile. */
   remove(runId: string): Promise<void>;
+  /** Removes the directory of a run whose tasks nobody knows, unless something of it has started; answers with what has. */
+  removeUnstarted(runId: string): Promise<number[]>;
+  /** Deletes what a crash left of removed directories. */
+  sweep(): Promise<void>;
 };
 
 /** NFS answers a link in a millisecond or so: arrays take theirs side by side. */
@@ -43,19 +48,14 @@ const NAMES_PER_FILE = 10_000;
 export function openClaimStore(stateDir: string): ClaimStore {
   const limit = createLimiter(CONCURRENT_FILES);
   const directory = (runId: string) => join(stateDir, 'runs', runId);
+  const removed = join(stateDir, 'removed');
+  const grave = (runId: string) => join(removed, runId);
   const read = (runId: string, task: number) => limit(() => readClaim(join(directory(runId), String(task))));
 
   return {
     directory,
     read,
-    has: (runId) =>
-      access(directory(runId)).then(
-        () => true,
-        (error: unknown) => {
-          if (codeOf(error) === 'ENOENT') return false;
-          throw error;
-        },
-      ),
+    has: (runId) => isThere(directory(runId)),
     make: async (runId) => {
       try {
         await mkdir(directory(runId), { mode: 0o700 });
@@ -77,8 +77,31 @@ export function openClaimStore(stateDir: string): ClaimStore {
       }
       return result;
     },
-    remove: (runId) => rm(directory(runId), { recursive: true, force: true }),
+    remove: async (runId) => {
+      if (await bury(runId)) await discard(grave(runId));
+    },
+    removeUnstarted: async (runId) => {
+      if (!(await bury(runId))) return [];
+      const claimed = (await readdir(grave(runId))).filter((name) => /^\d+$/.test(name)).map(Number);
+      const claims = await Promise.all(
+        claimed.map(async (task) => ({ task, claim: await limit(() => readClaim(join(grave(runId), String(task)))) })),
+      );
+      const started = claims.filter(({ claim }) => claim?.record.by === 'wrapper').map(({ task }) => task);
+      if (started.length > 0) await rename(grave(runId), directory(runId));
+      else await discard(grave(runId));
+      return started;
+    },
+    sweep: () => discard(removed),
   };
+
+  /** Deleting takes time, file by file: a start in the middle would find a claim that is free again. A rename is one step. */
+  async function bury(runId: string): Promise<boolean> {
+    if (!(await isThere(directory(runId)))) return false;
+    await mkdir(removed, { recursive: true, mode: 0o700 });
+    await rm(grave(runId), { recursive: true, force: true });
+    await rename(directory(runId), grave(runId));
+    return true;
+  }
 
   async function takePart(folder: string, tasks: readonly number[], purpose: ClaimPurpose, verdict?: End) {
     const key = randomUUID();
@@ -94,6 +117,21 @@ export function openClaimStore(stateDir: string): ClaimStore {
       await unlink(mine).catch(() => {});
     }
   }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    (error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}
+
+/** Of no use to anybody: what cannot be deleted now (NFS keeps files that are open) is deleted after the next start. */
+async function discard(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => {});
 }
 
 /** Whatever link answers (NFS may have done it and say EEXIST), what is there decides. */

@@ -1,4 +1,5 @@
-import { mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KnownRun } from './backend.ts';
 
@@ -20,39 +21,58 @@ const DAY_MS = 86_400_000;
 export async function openForgottenLog(stateDir: string, now: () => number = Date.now): Promise<ForgottenLog> {
   const folder = join(stateDir, 'forgotten');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // 28 bits of each run id: nearly every look-up is answered without reading files, at some 20 bytes a run.
-  const marks = new Set<number>();
+  // By file, 28 bits of each run id: nearly every look-up is answered without reading files, at some 20 bytes a run.
+  const marks = new Map<string, Set<number>>();
   let highest = 0;
-  await removeOld(folder, now());
-  for (const run of await readAll(folder)) note(run);
+  await removeOld();
+  for (const name of await days(folder)) for await (const run of readDay(folder, name)) note(name, run);
 
-  function note(run: KnownRun): void {
-    marks.add(mark(run.order.runId));
+  function note(name: string, run: KnownRun): void {
+    const known = marks.get(name) ?? new Set();
+    marks.set(name, known.add(mark(run.order.runId)));
     highest = Math.max(highest, run.order.placementNumber);
+  }
+
+  async function removeOld(): Promise<void> {
+    for (const name of await days(folder)) {
+      if (now() - Date.parse(name.slice(0, 10)) <= (KEPT_DAYS + 1) * DAY_MS) continue;
+      await unlink(join(folder, name));
+      marks.delete(name);
+    }
   }
 
   return {
     append: async (runs) => {
       if (runs.length === 0) return;
-      const day = new Date(now()).toISOString().slice(0, 10);
-      const file = await open(join(folder, `${day}.jsonl`), 'a', 0o600);
+      const name = `${new Date(now()).toISOString().slice(0, 10)}.jsonl`;
+      const file = await open(join(folder, name), 'a', 0o600);
       try {
         const isNew = (await file.stat()).size === 0;
-        await file.writeFile(runs.map((run) => `${JSON.stringify(run)}\n`).join(''));
+        // The line break comes first, so that what a crash or a full disk left half written spoils no later line.
+        await file.writeFile(`\n${runs.map((run) => `${JSON.stringify(run)}\n`).join('')}`);
         await file.sync();
-        if (isNew) await removeOld(folder, now());
+        if (isNew) await removeOld();
       } finally {
         await file.close();
       }
-      for (const run of runs) note(run);
+      for (const run of runs) note(name, run);
     },
     find: async (runId) => {
-      if (!marks.has(mark(runId))) return null;
-      return (await readAll(folder)).findLast((run) => run.order.runId === runId) ?? null;
+      const wanted = mark(runId);
+      const names = [...marks].flatMap(([name, known]) => (known.has(wanted) ? [name] : []));
+      for (const name of names.sort().reverse()) {
+        let found: KnownRun | null = null;
+        for await (const run of readDay(folder, name)) if (run.order.runId === runId) found = run;
+        if (found) return found;
+      }
+      return null;
     },
     above: async (placementNumber) => {
       if (placementNumber >= highest) return [];
-      return (await readAll(folder)).filter((run) => run.order.placementNumber > placementNumber);
+      const runs: KnownRun[] = [];
+      for (const name of await days(folder))
+        for await (const run of readDay(folder, name)) if (run.order.placementNumber > placementNumber) runs.push(run);
+      return runs;
     },
   };
 }
@@ -61,16 +81,18 @@ function mark(runId: string): number {
   return Number.parseInt(runId.slice(-7), 16);
 }
 
-async function readAll(folder: string): Promise<KnownRun[]> {
-  const runs: KnownRun[] = [];
-  for (const name of (await days(folder)).sort()) {
-    const text = await readFile(join(folder, name), 'utf8');
-    for (const line of text.split('\n')) {
+/** One run after the other: a month of them may be more than there is memory. */
+async function* readDay(folder: string, name: string): AsyncGenerator<KnownRun> {
+  let rest = '';
+  // Not readline, which takes U+2028 for the end of a line, and JSON does not escape it.
+  for await (const chunk of createReadStream(join(folder, name), 'utf8')) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) {
       const run = readLine(line);
-      if (run) runs.push(run);
+      if (run) yield run;
     }
   }
-  return runs;
 }
 
 /** The last line of a file may be half written: its run was not reported as forgotten, so its directory is still there. */
@@ -82,11 +104,6 @@ function readLine(line: string): KnownRun | null {
   }
 }
 
-async function removeOld(folder: string, nowMs: number): Promise<void> {
-  for (const name of await days(folder))
-    if (nowMs - Date.parse(name.slice(0, 10)) > (KEPT_DAYS + 1) * DAY_MS) await unlink(join(folder, name));
-}
-
 async function days(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => /^\d{4}-\d{2}-\d{2}\.jsonl$/.test(name));
+  return (await readdir(folder)).filter((name) => /^\d{4}-\d{2}-\d{2}\.jsonl$/.test(name)).sort();
 }

@@ -1,4 +1,4 @@
-import { contains, indexes } from '@switchyard/core/spec/range-set.ts';
+import { contains, difference, indexes } from '@switchyard/core/spec/range-set.ts';
 import type { BackendState } from './backend-state.ts';
 import { baseOf, tasksOf } from './follow-run.ts';
 import type { NativeJob } from './native-queue.ts';
@@ -46,8 +46,9 @@ export function killAgain(state: BackendState, run: TrackedRun, lines: readonly 
 /** Cancelled, or every task it stands for has ended without a start: by withdrawal, cancellation or refusal. */
 function isDoomed(run: TrackedRun, line: NativeJob): boolean {
   if (run.cancelWanted && !hasEnded(run)) return true;
-  const tasks = [...indexes(tasksOf(run, line))];
-  return tasks.every((task) => contains(run.ended, task) && !contains(run.started, task));
+  const tasks = tasksOf(run, line);
+  // A line whose tasks cannot be read may stand for one that runs.
+  return tasks.length > 0 && difference(tasks, difference(run.ended, run.started)).length === 0;
 }
 
 function kill(state: BackendState, run: TrackedRun, nativeIds: readonly string[]): void {

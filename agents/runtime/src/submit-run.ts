@@ -21,15 +21,16 @@ export async function submitRun(state: BackendState, order: RunOrder, observedBe
   if (known) return submitAgain(state, known, order, observedBefore);
   const gone = await state.forgotten.find(order.runId);
   if (gone) return gone.status;
-  if (observedBefore) return trackLost(state, order);
+  if (observedBefore && !(await state.store.has(order.runId))) return trackLost(state, order);
   const freshness = await state.store.make(order.runId);
   const run = trackRun(recordOf(state, order));
-  state.runs.set(order.runId, run);
+  // Before it counts as known: when this fails, the next Offer must write it, or a restart would not know the directory.
   await saveOffer(state.store.directory(order.runId), recordOf(state, order));
+  state.runs.set(order.runId, run);
   if (freshness === 'fresh') await changing(state, run, () => submitNatively(state, run, order));
   else {
     await readClaims(state, run, [...indexes(run.tasks)]);
-    await lookUpThenSubmit(state, run, order);
+    if (!observedBefore) await lookUpThenSubmit(state, run, order);
   }
   return statusOf(run);
 }

@@ -1,4 +1,4 @@
-import { MAX_INDEX } from '@switchyard/core/spec/range-set.ts';
+import { formatRangeSet, fromIndexes, MAX_INDEX } from '@switchyard/core/spec/range-set.ts';
 import type { KnownRun, RunStatus } from './backend.ts';
 import type { BackendState } from './backend-state.ts';
 import { isYounger } from './state-birth.ts';
@@ -6,12 +6,14 @@ import { isYounger } from './state-birth.ts';
 /**
  * A run that is forgotten, or was never offered here, or was lost with an earlier state directory. Without a directory nothing
  * of it can start from now on; but only if the run is younger than this state directory is it certain that nothing has. Then
- * a line in the daily log keeps it so, should its Offer still be on the way. Else its Offer must come first.
+ * a line in the daily log keeps it so, should its Offer still be on the way. Else its Offer must come first. A directory may be
+ * there all the same: a crash took its `offer.json`, and a copy of it may wait in the cluster's queue.
  */
 export async function withdrawUnknown(state: BackendState, runId: string): Promise<RunStatus> {
   const gone = await state.forgotten.find(runId);
   if (gone) return gone.status;
-  const neverOffered = isYounger(runId, state.birthMs);
+  const started = await state.store.removeUnstarted(runId);
+  const neverStarted = started.length === 0 && isYounger(runId, state.birthMs);
   const status: RunStatus = {
     runId,
     placementNumber: 0,
@@ -21,10 +23,10 @@ export async function withdrawUnknown(state: BackendState, runId: string): Promi
     nativeState: '',
     nativeReason: '',
     nativePool: '',
-    started: '',
+    started: formatRangeSet(fromIndexes(started)),
     startedAtMs: 0,
     // Nobody here knows which tasks it had: whoever asked takes those of the run.
-    ends: neverOffered ? [{ outcome: 'withdrawn', tasks: `0-${MAX_INDEX}` }] : [],
+    ends: neverStarted ? [{ outcome: 'withdrawn', tasks: `0-${MAX_INDEX}` }] : [],
     stdoutPath: '',
     stderrPath: '',
   };
@@ -41,6 +43,6 @@ export async function withdrawUnknown(state: BackendState, runId: string): Promi
     owner: '',
     marker: '',
   };
-  if (neverOffered) await state.forgotten.append([{ order, status, forgotten: true }]);
+  if (neverStarted) await state.forgotten.append([{ order, status, forgotten: true }]);
   return status;
 }
