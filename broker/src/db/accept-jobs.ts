@@ -86,7 +86,11 @@ WITH input AS (
 )
 SELECT id, number, created_at, (SELECT pg_notify('switchyard', '{"t":"jobs"}')) FROM stored`;
 
-async function earlierJobs(db: Database, repeated: readonly JobToAccept[]): Promise<Map<string, EarlierRow>> {
+/** What stands under the keys of these jobs, by `keyOf`. */
+export async function earlierJobs(
+  db: Database,
+  repeated: readonly JobToAccept[],
+): Promise<ReadonlyMap<string, EarlierRow>> {
   const { rows } = await statement<EarlierRow>(
     db.system,
     `SELECT k.principal, k.key, k.body_hash, k.job_id, j.number
@@ -97,7 +101,7 @@ async function earlierJobs(db: Database, repeated: readonly JobToAccept[]): Prom
   return new Map(rows.map((row) => [keyOf(row.principal, row.key), row]));
 }
 
-function keyOf(principal: string, key: string): string {
+export function keyOf(principal: string, key: string): string {
   return JSON.stringify([principal, key]);
 }
 

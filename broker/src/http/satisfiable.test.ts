@@ -2,6 +2,7 @@ import type { CapacityReport, PoolReport } from '@switchyard/core/placement/capa
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addCluster } from '../db/add-cluster.ts';
 import { newToken, tokenHash } from '../token.ts';
+import { buildApp } from './app.ts';
 import { type AppUnderTest, appUnderTest, script } from './testing/app-under-test.ts';
 
 let it: AppUnderTest;
@@ -76,4 +77,26 @@ test('a waiting job says why it waits', async () => {
   const { items } = (await it.call('GET', '/v1/jobs?state=queued')).json();
   expect(items.at(-1).waitReason).toMatch(/cordoned/);
   expect((await it.call('GET', `/v1/jobs/${items.at(-1).number}`)).json().waitReason).toBe(items.at(-1).waitReason);
+});
+
+test('what was accepted under a key is not refused when it is asked for again, also after a restart', async () => {
+  const spec = { script, resources: { cpusPerTask: 15 } };
+  const headers = { 'idempotency-key': 'roomy' };
+  const ask = async (app: AppUnderTest['app'], url: string, payload: object, more: Record<string, string> = headers) =>
+    app.inject({ method: 'POST', url, payload, headers: { authorization: `Bearer ${it.admin}`, ...more } });
+  const first = await ask(it.app, '/v1/jobs', { spec });
+  const batch = await ask(it.app, '/v1/jobs/batch', { jobs: [spec, spec] });
+  const shrunk = JSON.stringify(capacity(4, null));
+  await it.asSuperuser(`UPDATE capacity_reports SET report = '${shrunk}'`);
+
+  const restarted = await buildApp({
+    ...{ db: it.db, version: '0.0.0', placement: { policy: 'least-loaded', staleAfterMs: 30_000 } },
+  });
+  expect((await ask(restarted, '/v1/jobs', { spec }, {})).statusCode).toBe(422);
+  const again = await ask(restarted, '/v1/jobs', { spec });
+  expect([again.statusCode, again.json().id]).toEqual([201, first.json().id]);
+  expect((await ask(restarted, '/v1/jobs/batch', { jobs: [spec, spec] })).json()).toEqual(batch.json());
+  const other = { ...spec, name: 'other' };
+  expect((await ask(restarted, '/v1/jobs', { spec: other })).statusCode).toBe(422);
+  await restarted.close();
 });

@@ -1,6 +1,8 @@
-import { jobSpecSchema } from '@switchyard/core/spec/job-spec.ts';
+import { type JobSpec, jobSpecSchema } from '@switchyard/core/spec/job-spec.ts';
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { acceptedBefore } from '../../db/accepted-before.ts';
 import { SwitchyardError } from '../../errors.ts';
 import { requireGroup } from '../auth.ts';
 import { idempotencyKey, keyConflict } from '../idempotency-key.ts';
@@ -30,8 +32,6 @@ export const submitBatchRoute: FastifyPluginAsyncZod = async (app) => {
     handler: async (request, reply) => {
       const specs = readSubmissions(jobsOf(request.body));
       for (const spec of specs) requireGroup(request.principal, spec.group);
-      await requireDependencies(request, specs, { indexed: true });
-      for (const [index, spec] of specs.entries()) await requireSatisfiable(app.parts.clusterViews, spec, index);
       const drafts = specs.map((spec) => jobToAccept(spec, request.principal));
       const key = idempotencyKey(request);
       const bodyHash = key === null ? null : sha256Hex(drafts.map(({ specHash }) => specHash).join());
@@ -41,15 +41,29 @@ export const submitBatchRoute: FastifyPluginAsyncZod = async (app) => {
         idempotencyKey: key && `${key} ${index + 1}/${drafts.length}`,
         bodyHash,
       }));
+      const stateOf = (index: number) => (jobs[index]?.held ? 'held' : 'queued');
+      try {
+        await requireRunnable(request, specs);
+      } catch (error) {
+        // The clusters may have changed since the first request: what was accepted then is not refused now.
+        const before = await acceptedBefore(app.parts.db, jobs);
+        if (before === null) throw error;
+        return reply.code(201).send({ items: before.map((job, index) => ({ ...job, state: stateOf(index) })) });
+      }
       const answers = await app.parts.accepts.accept(jobs);
       const items = answers.map((answer, index) => {
         if (answer.kind === 'conflict') throw keyConflict(key ?? '');
-        return { id: answer.id, number: answer.number, state: jobs[index]?.held ? 'held' : 'queued' };
+        return { id: answer.id, number: answer.number, state: stateOf(index) };
       });
       return reply.code(201).send({ items });
     },
   });
 };
+
+async function requireRunnable(request: FastifyRequest, specs: readonly JobSpec[]): Promise<void> {
+  await requireDependencies(request, specs, { indexed: true });
+  for (const [index, spec] of specs.entries()) await requireSatisfiable(request.server.parts.clusterViews, spec, index);
+}
 
 function jobsOf(body: unknown): unknown[] {
   const jobs = envelope(body, 'jobs');
