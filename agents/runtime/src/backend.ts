@@ -45,6 +45,8 @@ export type KnownRun = {
 
 export type StrayJob = {
   readonly nativeId: string;
+  /** Whose marker it carries: several federations may submit as the same user. */
+  readonly federation: string;
   readonly runId: string;
   readonly nativeState: string;
   readonly nativeSubmittedAtMs: number;

@@ -247,6 +247,58 @@ describe('observe', () => {
     expect((await look(run, 6)).ends).toMatchObject([{ outcome: 'failed', reason: 'exit_code', exitCode: 17 }]);
   });
 
+  it('does not take the job that had the same number before, or got it since, for its own', async () => {
+    const [run, other] = [order(), order()];
+    for (const [each, id] of [[run, '101'] as const, [other, '102'] as const]) {
+      await submit(each);
+      claim(each, id, ['start 1700000005']);
+    }
+    const gone = { end: 'completed', exitCode: 0 } as const;
+    queue.stored = [
+      ended(run, { ...gone, marker: '', submittedAtMs: nowMs - 86_400_000 }),
+      ended(order(), { ...gone, nativeId: '102', submittedAtMs: nowMs }),
+    ];
+    await look(run, 1);
+    for (let seconds = 0; seconds < 100; seconds += 10) await look(run, 10);
+    for (const each of [run, other])
+      expect((await status(each)).ends).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
+  });
+
+  it('ends a run whose winner has left the listing while a copy that lost is still in it', async () => {
+    const [done, silent] = [order(), order()];
+    for (const run of [done, silent]) await submit(run);
+    claim(done, '99', ['start 1700000005', 'end 3 1700000009 0 0']);
+    claim(silent, '98', ['start 1700000005']);
+    const lost = { end: 'failed', rawState: 'FAILED', exitCode: 113 } as const;
+    queue.jobs = [ended(done, lost), ended(silent, { ...lost, nativeId: '102' })];
+    for (let seconds = 0; seconds < 30; seconds += 10) await look(done, 10);
+    expect((await status(done)).ends).toMatchObject([{ outcome: 'failed', exitCode: 3 }]);
+    expect((await status(silent)).ends).toEqual([]);
+    for (let seconds = 0; seconds < 80; seconds += 10) await look(silent, 10);
+    expect((await status(silent)).ends).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
+  });
+
+  it('takes no task for gone while a line of its array cannot be read', async () => {
+    const run = order({ array: { tasks: '0-3' } });
+    await submit(run);
+    queue.jobs = [nativeJob(run.marker, { tasks: '', phase: 'unknown', rawState: 'RUNNING' })];
+    claim(run, '101_2', ['start 1700000005'], 2);
+    for (let seconds = 0; seconds < 200; seconds += 50) await look(run, 50);
+    expect(await status(run)).toMatchObject({ started: '2', ends: [] });
+  });
+
+  it('asks accounting for everything in turn, however much there is', async () => {
+    const runs = Array.from({ length: 1100 }, () => order());
+    await Promise.all(runs.map((run) => submit(run)));
+    // What a listing shows as ended without a record is no mass disappearance.
+    queue.jobs = runs.map((run, at) => ended(run, { nativeId: String(101 + at), end: 'failed', exitCode: 1 }));
+    for (const run of runs) claim(run, '', []);
+    await backend.observe();
+    await look(runs[0]!, 6);
+    expect(new Set(queue.calls.accounting.flat()).size).toBe(1100);
+    expect(queue.calls.accounting.map(({ length }) => length)).toEqual([1000, 1000]);
+  });
+
   it('calls no vanished job ended before 90 seconds and two listings', async () => {
     const run = order();
     await submit(run);

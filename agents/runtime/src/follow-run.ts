@@ -61,8 +61,10 @@ function coverOf(run: TrackedRun, lines: readonly NativeJob[]): Cover {
 }
 
 /** Tasks of our run that a native line speaks of. */
-export function tasksOf(run: Pick<TrackedRun, 'isArray'>, line: NativeJob): RangeSet {
-  return run.isArray ? rangeSet(line.tasks) : [[0, 0]];
+export function tasksOf(run: Pick<TrackedRun, 'isArray' | 'tasks'>, line: NativeJob): RangeSet {
+  if (!run.isArray) return [[0, 0]];
+  // A list of tasks that cannot be read may hold any of them: none is gone because of it.
+  return line.tasks === '' && line.phase !== 'ended' ? run.tasks : rangeSet(line.tasks);
 }
 
 /** A run's native id is the one in its claim, or, before that, the first one seen. */
@@ -90,10 +92,16 @@ function furthest(lines: readonly NativeJob[]): NativeJob | undefined {
 
 function noteLimbo(run: TrackedRun, cover: Cover, gone: RangeSet, sight: Sight): void {
   for (const task of run.limbo.keys()) if (contains(cover.alive, task)) run.limbo.delete(task);
-  for (const task of indexes(intersection(cover.ended, openTasks(run))))
-    if (!run.limbo.has(task)) run.limbo.set(task, { sinceMs: sight.nowMs, listingsWithout: 0 });
+  const ended = [...indexes(difference(intersection(cover.ended, openTasks(run)), cover.alive))];
+  for (const task of ended) if (!run.limbo.has(task)) run.limbo.set(task, { sinceMs: sight.nowMs, listingsWithout: 0 });
   if (sight.askedAtMs <= run.nativeSubmittedAtMs) return;
-  for (const task of indexes(gone)) {
+  const listed = new Set(sight.lines.map((line) => baseOf(line.nativeId)));
+  // A copy that lost the claim has ended and is still listed; the winner is not.
+  const onlyCopies = ended.filter((task) => {
+    const claim = run.claims.get(task);
+    return claim?.by === 'wrapper' && claim.nativeId !== '' && !listed.has(baseOf(claim.nativeId));
+  });
+  for (const task of [...indexes(gone), ...onlyCopies]) {
     const before = run.limbo.get(task);
     const listingsWithout = (before?.listingsWithout ?? 0) + 1;
     run.limbo.set(task, { sinceMs: before?.sinceMs ?? sight.nowMs, listingsWithout });

@@ -1,5 +1,5 @@
 import { parseMarker } from '@switchyard/core/spec/marker.ts';
-import { contains, difference, indexes, takeFirst } from '@switchyard/core/spec/range-set.ts';
+import { difference, indexes, intersection, takeFirst } from '@switchyard/core/spec/range-set.ts';
 import type { RunStatus, StrayJob } from './backend.ts';
 import { type BackendState, changing } from './backend-state.ts';
 import { baseOf, followRun, isTimeToLookAgain, tasksOf } from './follow-run.ts';
@@ -10,6 +10,8 @@ import { hasEnded, openTasks, statusOf, type TrackedRun } from './tracked-run.ts
 
 const ACCOUNTING_AGAIN_MS = 5000;
 const ACCOUNTING_IDS = 1000;
+/** A submit takes its time to be answered, and clocks differ. */
+const SUBMIT_MARGIN_MS = 60_000;
 /** The agent's own patience is for 90 seconds; tests have less time. */
 const GRACE_MS = 90_000;
 
@@ -44,7 +46,7 @@ export async function observeRuns(state: BackendState): Promise<{ changed: RunSt
   }
   const changed = [...state.changed].flatMap((runId) => state.runs.get(runId) ?? []).map(statusOf);
   state.changed.clear();
-  return { changed, strays: straysOf(state, lines, byMarker) };
+  return { changed, strays: straysOf(state, lines) };
 }
 
 /** One run whose files cannot be read must not hide the others; when none can be read, nothing can be said. */
@@ -127,27 +129,51 @@ async function withoutEnd(state: BackendState, runs: readonly TrackedRun[]): Pro
  */
 async function askAccounting(state: BackendState, due: readonly TrackedRun[]): Promise<TrackedRun[]> {
   const nowMs = state.now();
-  const asked = due.filter((run) => run.limbo.size > 0 && nowMs - run.askedAccountingAtMs >= ACCOUNTING_AGAIN_MS);
-  const ids = asked.flatMap(limboIds).slice(0, ACCOUNTING_IDS);
+  const waiting = due.filter((run) => run.limbo.size > 0 && nowMs - run.askedAccountingAtMs >= ACCOUNTING_AGAIN_MS);
+  const asked: TrackedRun[] = [];
+  const ids: string[] = [];
+  // One question has room for so many; the others, asked longest ago, come first in the next.
+  for (const run of waiting.sort((left, right) => left.askedAccountingAtMs - right.askedAccountingAtMs)) {
+    if (ids.length >= ACCOUNTING_IDS) break;
+    asked.push(run);
+    ids.push(...limboIds(run));
+  }
   for (const run of asked) run.askedAccountingAtMs = nowMs;
   // Accounting that is away must not hold up everything else: what waits for it waits 90 seconds.
   const said = ids.length === 0 ? [] : await state.queue.accounting(ids).catch(() => null);
   if (said === null) return [];
   return asked.filter((run) => {
     const own = new Set(limboIds(run).map(baseOf));
-    run.stored = said.filter((line) => line.phase === 'ended' && own.has(baseOf(line.nativeId)));
+    run.stored = said.filter(
+      (line) =>
+        line.phase === 'ended' &&
+        own.has(baseOf(line.nativeId)) &&
+        isSameJob(run, line) &&
+        [...indexes(tasksOf(run, line))].some((task) => run.limbo.has(task)),
+    );
     run.owedAccounting = false;
     return run.stored.length > 0;
   });
 }
 
+/**
+ * Numbers are used again once a controller has lost its state, and accounting keeps the jobs of both: a marker, where it
+ * stores one, must be ours, and the time of the submission that which the listing showed or at which our submit was answered.
+ */
+function isSameJob(run: TrackedRun, { marker, nativeId, submittedAtMs }: NativeJob): boolean {
+  if (marker !== '') return marker === run.order.marker;
+  if (baseOf(nativeId) !== baseOf(run.nativeId) || run.nativeSubmittedAtMs === 0 || submittedAtMs === 0) return true;
+  return Math.abs(submittedAtMs - run.nativeSubmittedAtMs) <= SUBMIT_MARGIN_MS;
+}
+
+/** An array as a whole, for the list of a large one's tasks would not fit a command line. */
 function limboIds(run: TrackedRun): string[] {
-  return [...run.limbo.keys()].flatMap((task) => {
+  const holders = [...run.limbo.keys()].map((task) => {
     const claim = run.claims.get(task);
-    const holder = claim?.by === 'wrapper' && claim.nativeId !== '' ? claim.nativeId : run.nativeId;
-    if (holder === '') return [];
-    return [run.isArray ? `${baseOf(holder)}_${task}` : holder];
+    return claim?.by === 'wrapper' && claim.nativeId !== '' ? claim.nativeId : run.nativeId;
   });
+  const ids = run.isArray ? holders.map(baseOf) : holders;
+  return [...new Set(ids)].filter((id) => id !== '');
 }
 
 /** An unknown answer is resolved by a listing that was asked for after it and provably worked. */
@@ -163,20 +189,15 @@ function resubmit(state: BackendState, run: TrackedRun, isListed: boolean, asked
 }
 
 /** Native jobs of ours that can never start anything again, and those whose run nobody here knows. */
-function straysOf(
-  state: BackendState,
-  lines: readonly NativeJob[],
-  byMarker: ReadonlyMap<string, unknown>,
-): StrayJob[] {
+function straysOf(state: BackendState, lines: readonly NativeJob[]): StrayJob[] {
   const byOwner = new Map([...state.runs.values()].map((run) => [run.order.marker, run]));
-  const unknown = new Set([...byMarker.keys()].filter((marker) => !byOwner.has(marker)));
   return lines.flatMap((line) => {
     if (line.phase === 'ended') return [];
     const run = byOwner.get(line.marker);
-    const runId = run?.order.runId ?? (unknown.has(line.marker) ? parseMarker(line.marker)?.runId : undefined);
-    if (runId === undefined || (run && !cannotStart(run, line))) return [];
-    const { nativeId, rawState: nativeState, submittedAtMs: nativeSubmittedAtMs } = line;
-    return [{ nativeId, runId, nativeState, nativeSubmittedAtMs }];
+    if (run && !cannotStart(run, line)) return [];
+    const { nativeId, marker, rawState: nativeState, submittedAtMs: nativeSubmittedAtMs } = line;
+    const origin = parseMarker(marker);
+    return origin ? [{ nativeId, ...origin, nativeState, nativeSubmittedAtMs }] : [];
   });
 }
 
@@ -188,5 +209,5 @@ function cannotStart(run: TrackedRun, line: NativeJob): boolean {
     const claim = run.claims.get(task);
     if (claim?.by !== 'wrapper' || baseOf(claim.nativeId) === baseOf(line.nativeId)) return false;
   }
-  return [...indexes(tasksOf(run, line))].some((task) => contains(run.started, task));
+  return intersection(tasksOf(run, line), run.started).length > 0;
 }

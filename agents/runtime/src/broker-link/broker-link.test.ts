@@ -2,11 +2,12 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { canonicalJson } from '@switchyard/core/spec/canonical-json.ts';
 import { validateJobSpec } from '@switchyard/core/spec/validate-job-spec.ts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentConfig } from '../agent-config.ts';
-import type { Backend, KnownRun, RunOrder, RunStatus } from '../backend.ts';
+import type { Backend, KnownRun, RunOrder, RunStatus, StrayJob } from '../backend.ts';
 import { openHighestPlacement } from '../highest-placement.ts';
 import { type BrokerLink, startBrokerLink } from './broker-link.ts';
 import { channelCredentials } from './credentials.ts';
@@ -76,7 +77,7 @@ function fakeBackend() {
   const control = {
     calls,
     known,
-    strays: [] as { nativeId: string; runId: string; nativeState: string; nativeSubmittedAtMs: number }[],
+    strays: [] as StrayJob[],
     failure: '',
     orders: [] as { order: RunOrder; observedBefore: boolean }[],
     show: (...statuses: RunStatus[]) => {
@@ -190,9 +191,14 @@ describe('a session', () => {
   });
 
   it('reports strays when they change', async () => {
-    cluster.control.strays = [{ nativeId: '5', runId: 'r', nativeState: 'PENDING', nativeSubmittedAtMs: 3 }];
+    const facts = { runId: 'r', nativeState: 'PENDING', nativeSubmittedAtMs: 3 };
+    cluster.control.strays = [
+      { nativeId: '5', federation: 'fedx', ...facts },
+      // Another broker's agent runs as the same user: its jobs are none of this broker's business.
+      { nativeId: '6', federation: 'fedy', ...facts },
+    ];
     await connect();
-    expect((await broker.expect('strays')).strays).toHaveLength(1);
+    expect((await broker.expect('strays')).strays.map(({ nativeId }) => nativeId)).toEqual(['5']);
     cluster.control.strays = [];
     await broker.expect('strays', ({ strays }) => strays.length === 0);
   });
@@ -295,6 +301,24 @@ describe('what the broker asks', () => {
     expect((await broker.expect('forgotten')).runIds).toEqual([first, second]);
     expect(cluster.calls.sort()).toEqual([`cancel ${second}`, 'forget 2', 'stray 8', `withdraw ${first}`]);
     await expect.poll(() => readFileSync(join(stateDir, 'highest-placement'), 'utf8')).toBe('400\n');
+  });
+
+  it('forgets what comes while it is still forgetting, repeats too', async () => {
+    const [first, second] = [randomUUID(), randomUUID()];
+    const slow = Promise.withResolvers<void>();
+    const { forget } = cluster.backend;
+    cluster.backend.forget = async (runIds) => {
+      await slow.promise;
+      return forget(runIds);
+    };
+    const ask = (runId: string) => broker.send({ $case: 'forget', value: { runIds: [runId] } });
+    ask(first);
+    await delay(60);
+    ask(first);
+    await delay(60);
+    slow.resolve();
+    ask(second);
+    expect((await broker.expect('forgotten', ({ runIds }) => runIds.includes(second))).runIds).toContain(second);
   });
 
   it('a piece of output, never more than a mebibyte', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RunStatus } from '../backend.ts';
 import { createLimiter } from '../limiter.ts';
 import type { BrokerStream, FromBroker } from './broker-stream.ts';
@@ -27,7 +28,7 @@ export function createMessageHandler(
   const reads = createLimiter(CONCURRENT_LOG_READS);
   /** Messages that are being worked on: their repeats need no second worker. */
   const underWay = new Set<string>();
-  let toForget: string[] = [];
+  const toForget = new Set<string>();
 
   const report = (status: RunStatus) => {
     outbox.put([status]);
@@ -54,8 +55,8 @@ export function createMessageHandler(
   };
 
   const forget = async () => {
-    const runIds = toForget;
-    toForget = [];
+    const runIds = [...toForget];
+    toForget.clear();
     const forgotten = await backend.forget(runIds);
     if (forgotten.length > 0) await stream.write({ $case: 'forgotten', value: { runIds: [...forgotten] } });
   };
@@ -79,9 +80,14 @@ export function createMessageHandler(
   };
 
   const queueForget = (runIds: readonly string[]) => {
-    if (toForget.length === 0)
-      setTimeout(() => work(`forget:${toForget[0]}`, 'runs could not be forgotten', forget), FORGET_TOGETHER_MS);
-    toForget.push(...runIds);
+    for (const runId of runIds) toForget.add(runId);
+    work('forget', 'runs could not be forgotten', async () => {
+      // More may come, or come again, while these are being forgotten.
+      while (toForget.size > 0) {
+        await delay(FORGET_TOGETHER_MS);
+        await forget();
+      }
+    });
   };
 
   return {

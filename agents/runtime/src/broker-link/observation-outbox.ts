@@ -12,7 +12,7 @@ export type ObservationOutbox = {
   /** The next message, or null while one is in flight or nothing is to be said. */
   take(nowMs: number): Batch | null;
   acknowledge(counter: number): void;
-  /** A new session: counters begin anew, and its inventory says everything that was waiting. */
+  /** A new session: its inventory says everything that was waiting. */
   reset(): void;
 };
 
@@ -51,8 +51,8 @@ export function createObservationOutbox(): ObservationOutbox {
     },
     reset: () => {
       waiting.clear();
+      // The counter goes on: an acknowledgement may be on its way for what this session sent before its inventory.
       inFlight = null;
-      counter = 0;
     },
   };
 }

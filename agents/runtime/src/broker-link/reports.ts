@@ -10,7 +10,11 @@ const LONGEST_MS = 20_000;
 const ALIVE_EVERY_MS = 5000;
 
 /** Capacity every few seconds, strays when they change, and a sign of life while agent and cluster both answer. */
-export function startReports(stream: BrokerStream, { backend, loop, log }: LinkParts, signal: AbortSignal): void {
+export function startReports(
+  stream: BrokerStream,
+  { backend, loop, log, federation }: LinkParts & { readonly federation: string },
+  signal: AbortSignal,
+): void {
   let timer: NodeJS.Timeout | undefined;
   let answered = true;
   const report = async () => {
@@ -34,7 +38,10 @@ export function startReports(stream: BrokerStream, { backend, loop, log }: LinkP
 
   let said = '[]';
   const tellStrays = () => {
-    const strays = [...loop.strays()];
+    const strays = loop
+      .strays()
+      .filter((stray) => stray.federation === federation)
+      .map(({ federation: _, ...stray }) => stray);
     const text = JSON.stringify(strays);
     if (text === said || signal.aborted) return;
     said = text;

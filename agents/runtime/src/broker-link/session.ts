@@ -56,7 +56,7 @@ export function startSession(parts: LinkParts): Session {
     handler = createMessageHandler({ ...parts, stream, federation: welcome.federation, flush });
     await sendInventory(stream, parts, welcome.placementNumber, stop.signal);
     loop.onChange(flush, stop.signal);
-    startReports(stream, parts, stop.signal);
+    startReports(stream, { ...parts, federation: welcome.federation }, stop.signal);
     flush();
   };
 
