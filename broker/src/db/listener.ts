@@ -6,7 +6,7 @@ export type Listener = {
   readonly ready: Promise<void>;
   /** Calls back for every notification; `onReconnect` when some may have been missed. Gives the function that ends it. */
   listen(onNotification: (notification: Notification) => void, onReconnect?: () => void): () => void;
-  /** Since when the connection has held without a break, as Date.now(); null while there is none. */
+  /** Since when the connection has held without a break, as performance.now(), which no clock that is set can move; null while there is none. */
   connectedSinceMs(): number | null;
   /** Called when the listening connection breaks: the database may be another one, or an older one, when it is back. Gives the function that ends it. */
   onConnectionLost(callback: () => void): () => void;
@@ -39,7 +39,7 @@ export function startListener(options: pg.ClientConfig): Listener {
     client = next;
     await next.connect();
     await next.query('LISTEN switchyard');
-    connectedSince = Date.now();
+    connectedSince = performance.now();
   }
 
   function drop(broken: pg.Client): void {

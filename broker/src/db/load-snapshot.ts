@@ -14,14 +14,20 @@ export type SnapshotQuery = {
   readonly after?: QueuePosition;
 };
 
+/** With the database's own time: reports and pauses carry it, and the clock of this machine may differ. */
+export type LoadedSnapshot = Snapshot & { readonly takenAtMs: number };
+
 /** Everything that placement may look at, from one consistent view of the database. */
-export function loadSnapshot(db: Database, query: SnapshotQuery): Promise<Snapshot> {
+export function loadSnapshot(db: Database, query: SnapshotQuery): Promise<LoadedSnapshot> {
   const readAll = async (client: Queryable) => {
-    const federation = await client.query<{ paused_reason: string | null }>('SELECT paused_reason FROM federation');
+    const federation = await client.query<{ paused_reason: string | null; now: Date }>(
+      'SELECT paused_reason, now() AS now FROM federation',
+    );
     return {
       jobs: await waitingJobs(client, query),
       clusters: await clusterViews(client),
       pausedReason: federation.rows[0]!.paused_reason,
+      takenAtMs: federation.rows[0]!.now.getTime(),
     };
   };
   return inTransaction(db.system, readAll, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');

@@ -18,7 +18,7 @@ export async function withWaitReasons<Job extends JobSummary>(
     .slice(0, MAX_JOBS);
   if (jobIds.length === 0) return shown;
   const snapshot = await loadSnapshot(db, { maxJobs: MAX_JOBS, jobIds: jobIds.map(({ id }) => id) });
-  const { waits } = place(snapshot, Date.now(), { ...placement, limit: MAX_JOBS });
+  const { waits } = place(snapshot, snapshot.takenAtMs, { ...placement, limit: MAX_JOBS });
   const sentences = new Map(waits.map(({ jobId, sentence }) => [jobId, sentence]));
   return shown.map((job) => ({ ...job, waitReason: sentences.get(job.id) ?? job.waitReason }));
 }

@@ -69,9 +69,9 @@ async function rebalance(db: Database, epoch: number, settings: SchedulerSetting
   const olderThanMs = settings.withdrawAfterSeconds * 1000;
   const waiting = await waitingRuns(db, { olderThanMs, limit: MAX_LOOKED_AT });
   if (waiting.length === 0) return;
-  const { clusters, pausedReason } = await loadSnapshot(db, { maxJobs: 0 });
+  const { clusters, pausedReason, takenAtMs } = await loadSnapshot(db, { maxJobs: 0 });
   if (pausedReason !== null) return;
-  const runIds = runsToWithdraw({ waiting, clusters }, Date.now(), settings, place);
+  const runIds = runsToWithdraw({ waiting, clusters }, takenAtMs, settings, place);
   if (runIds.length === 0) return;
   log.info({ runs: runIds }, 'runs are asked back from a queue, another cluster is idle');
   await wantWithdrawn(db, { epoch }, runIds, 'another cluster is idle');

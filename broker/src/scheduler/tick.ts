@@ -1,12 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { hasRoomLeft } from '@switchyard/core/placement/has-room-left.ts';
 import { place } from '@switchyard/core/placement/place.ts';
-import type { Plan, Snapshot, Wait } from '@switchyard/core/placement/snapshot.ts';
+import type { Plan, Wait } from '@switchyard/core/placement/snapshot.ts';
 import { awaitedClusters } from '../db/awaited-clusters.ts';
 import { commitPlan } from '../db/commit-plan.ts';
 import type { Database } from '../db/database.ts';
 import { isAnythingWaiting } from '../db/is-anything-waiting.ts';
-import { loadSnapshot } from '../db/load-snapshot.ts';
+import { type LoadedSnapshot, loadSnapshot } from '../db/load-snapshot.ts';
 import { reconcilePause } from '../db/reconcile-pause.ts';
 import type { QueuePosition } from '../db/waiting-jobs.ts';
 import type { SchedulerSettings } from './settings.ts';
@@ -46,7 +46,7 @@ export async function tick(
   const { plan, tick: first } = await placeOn(snapshot, db, epoch, settings);
   if (first === null) return null;
   const last = snapshot.jobs.length >= settings.maxJobs ? snapshot.jobs.at(-1) : undefined;
-  if (last === undefined || !hasRoomLeft(snapshot, plan, Date.now(), settings)) return first;
+  if (last === undefined || !hasRoomLeft(snapshot, plan, snapshot.takenAtMs, settings)) return first;
   const second = await tickBehind(last, db, epoch, settings, progress);
   return (
     second && {
@@ -86,12 +86,12 @@ function isBehind(one: QueuePosition, other: QueuePosition): boolean {
 
 /** Tick null: not the leader any more. */
 async function placeOn(
-  snapshot: Snapshot,
+  snapshot: LoadedSnapshot,
   db: Database,
   epoch: number,
   settings: SchedulerSettings,
 ): Promise<{ plan: Plan; tick: Tick | null }> {
-  const plan = place(snapshot, Date.now(), settings);
+  const plan = place(snapshot, snapshot.takenAtMs, settings);
   if (isEmpty(plan)) return { plan, tick: { ...nothing, waits: plan.waits, stoppedBy: null } };
   const commit = await commitPlan(db, plan, { epoch, newRunId: randomUUIDv7 });
   if (commit === null) return { plan, tick: null };
@@ -107,7 +107,7 @@ async function placeOn(
 async function barrierReason(db: Database, barrierMs: number): Promise<string | null> {
   const since = db.connectedSinceMs();
   if (since === null) return 'the database is not connected';
-  const heldMs = Math.max(0, Date.now() - since);
+  const heldMs = Math.max(0, performance.now() - since);
   if (heldMs >= barrierMs) return null;
   const awaited = await awaitedClusters(db, heldMs);
   return awaited.length === 0 ? null : `waiting for the agents of ${awaited.join(', ')} to come back`;
