@@ -222,6 +222,7 @@ CREATE INDEX "jobs_by_group_and_state" ON "jobs" USING btree ("group_path","stat
 CREATE INDEX "jobs_by_state" ON "jobs" USING btree ("state",number DESC);--> statement-breakpoint
 CREATE INDEX "runs_by_job" ON "runs" USING btree ("job_id","placement_number");--> statement-breakpoint
 CREATE INDEX "runs_open" ON "runs" USING btree ("cluster","placement_number") WHERE forgotten_at IS NULL;--> statement-breakpoint
+CREATE INDEX "runs_wanted" ON "runs" USING btree ("cluster","placement_number") WHERE wanted IS NOT NULL;--> statement-breakpoint
 CREATE INDEX "runs_by_end" ON "runs" USING btree ("recorded_end_at") WHERE recorded_end_at IS NOT NULL;--> statement-breakpoint
 
 -- What belongs to no month yet goes into the default partitions, so that an insert never fails for want of one.

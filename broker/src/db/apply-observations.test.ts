@@ -245,6 +245,21 @@ test('what has ended is to be forgotten until the agent has done so', async () =
   expect((await pendingMessages(fresh.db, north))!.forgets).not.toContain(runId);
 });
 
+test('cancels that nobody answers do not keep what has ended from being forgotten', async () => {
+  const slow = await world.session('slow');
+  const [stuck, done] = [await world.submit(), await world.submit()];
+  const { placed: runs } = (await world.commit(epoch, placement(stuck, 'slow'), placement(done, 'slow')))!;
+  await requestCancel(fresh.db, { jobId: stuck, reason: 'cancelled_by_user', actor: 'ada' });
+  await world.observe(
+    slow,
+    observation(runs[1]!.runId, { started: '0', ends: [{ outcome: 'succeeded', tasks: '0' }] }),
+  );
+  expect(await pendingMessages(fresh.db, slow, { others: 1 })).toMatchObject({
+    cancels: [runs[0]!.runId],
+    forgets: [runs[1]!.runId],
+  });
+});
+
 test('a cluster given up: rerunnable work comes back, the rest has failed, and should it return it is told to cancel', async () => {
   const lost = await world.session('lost');
   const place = async (input: Parameters<SmallWorld['submit']>[0]) => {

@@ -85,11 +85,16 @@ export function pendingMessages(
 
 type WantedRow = { id: string; kind: 'withdraw' | 'cancel' | 'forget' };
 
+/** The first so many of each kind: cancels that take their time do not keep the rest. */
 async function wantedRuns(client: Queryable, { cluster }: Session, limit: number): Promise<WantedRow[]> {
   const { rows } = await client.query<WantedRow>({
     name: 'wanted-runs',
-    text: `SELECT id, coalesce(wanted, 'forget') AS kind FROM runs
-      WHERE cluster = $1 AND forgotten_at IS NULL AND (wanted IS NOT NULL OR state = 'ended') ORDER BY placement_number LIMIT $2`,
+    text: `(SELECT id, wanted AS kind FROM runs
+        WHERE cluster = $1 AND forgotten_at IS NULL AND wanted = 'withdraw' ORDER BY placement_number LIMIT $2)
+      UNION ALL (SELECT id, wanted FROM runs
+        WHERE cluster = $1 AND forgotten_at IS NULL AND wanted = 'cancel' ORDER BY placement_number LIMIT $2)
+      UNION ALL (SELECT id, 'forget' FROM runs
+        WHERE cluster = $1 AND forgotten_at IS NULL AND wanted IS NULL AND state = 'ended' ORDER BY placement_number LIMIT $2)`,
     values: [cluster, limit],
   });
   return rows;

@@ -220,6 +220,7 @@ export const runs = pgTable(
   (table) => [
     index('runs_by_job').on(table.jobId, table.placementNumber),
     index('runs_open').on(table.cluster, table.placementNumber).where(sql`forgotten_at IS NULL`),
+    index('runs_wanted').on(table.cluster, table.placementNumber).where(sql`wanted IS NOT NULL`),
     index('runs_by_end').on(table.recordedEndAt).where(sql`recorded_end_at IS NOT NULL`),
   ],
 );
