@@ -245,6 +245,18 @@ test('what has ended is to be forgotten until the agent has done so', async () =
   expect((await pendingMessages(fresh.db, north))!.forgets).not.toContain(runId);
 });
 
+test('an agent that has lost what is to be cancelled is shown the order, to follow and never to submit', async () => {
+  const young = await world.session('young');
+  const jobId = await world.submit();
+  const { runId } = (await world.commit(epoch, placement(jobId, 'young')))!.placed[0]!;
+  await requestCancel(fresh.db, { jobId, reason: 'cancelled_by_user', actor: 'ada' });
+  expect(await pendingMessages(fresh.db, young)).toMatchObject({ offers: [], cancels: [runId] });
+  await world.observe(young, observation(runId, { placed: false, nativeId: '', nativeState: '' }));
+  const asked = { offers: [{ runId, observedBefore: true }], cancels: [runId] };
+  expect(await pendingMessages(fresh.db, young)).toMatchObject(asked);
+  expect(await pendingMessages(fresh.db, await world.session('young'))).toMatchObject(asked);
+});
+
 test('cancels that nobody answers do not keep what has ended from being forgotten', async () => {
   const slow = await world.session('slow');
   const [stuck, done] = [await world.submit(), await world.submit()];

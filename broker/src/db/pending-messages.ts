@@ -100,7 +100,10 @@ async function wantedRuns(client: Queryable, { cluster }: Session, limit: number
   return rows;
 }
 
-/** Open runs that this session's agent has said nothing of: new ones, and those that its inventory did not hold. */
+/**
+ * Open runs that this session's agent has said nothing of: new ones, and those that its inventory did not hold. Of those to be withdrawn or
+ * cancelled only what it has heard of and lost: without the order it could neither follow nor end them.
+ */
 async function unansweredOffers(
   client: Queryable,
   session: Session,
@@ -112,7 +115,8 @@ async function unansweredOffers(
     text: `SELECT r.id, r.placement_number, r.job_id, j.number, r.attempt, r.tasks, j.spec, j.spec_hash, r.pool, r.observed_epoch, r.group_path, j.owner
       FROM (
         SELECT * FROM runs
-        WHERE cluster = $1 AND forgotten_at IS NULL AND state <> 'ended' AND wanted IS NULL AND observed_epoch < $2
+        WHERE cluster = $1 AND forgotten_at IS NULL AND state <> 'ended' AND CASE WHEN wanted IS NULL THEN observed_epoch < $2
+          ELSE observed_epoch > 0 AND (observed_epoch < $2 OR (state = 'offered' AND native_id IS NULL)) END
         ORDER BY placement_number LIMIT $3
       ) r JOIN jobs j ON j.id = r.job_id
       WHERE r.id <> ALL($4::uuid[]) ORDER BY r.placement_number`,
