@@ -8,7 +8,7 @@ import {
   REASON_MEANINGS,
   RUN_STATE_MEANINGS,
 } from '@switchyard/core/lifecycle/meanings.ts';
-import { type AfterEnd, afterEnd, MAX_REFUSALS } from '@switchyard/core/lifecycle/retry.ts';
+import { type AfterEnd, afterEnd, MAX_REFUSALS, RERUNNABLE_ATTEMPTS } from '@switchyard/core/lifecycle/retry.ts';
 import { RUN_MOVES } from '@switchyard/core/lifecycle/run-transitions.ts';
 import { JOB_STATES, OUTCOMES, REASONS, RUN_STATES, type TaskEnd } from '@switchyard/core/lifecycle/vocabulary.ts';
 
@@ -45,7 +45,8 @@ After ${MAX_REFUSALS} refusals in a row the job is \`failed\` with reason \`reje
 
 ## Reasons
 
-"Made again" speaks of a job with \`rerunnable: true\` and attempts left (\`retry.maxAttempts\`).
+"Made again" speaks of a job with \`rerunnable: true\` and attempts left (\`retry.maxAttempts\`; without it
+${RERUNNABLE_ATTEMPTS} for such a job, and 1 for any other).
 
 ${table(
   ['reason', 'meaning', 'made again'],

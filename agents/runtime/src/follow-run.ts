@@ -26,11 +26,15 @@ export type Sight = {
   readonly isListing: boolean;
 };
 
+/** A large array has a line for each task that ended: which are about one task is asked for every task. */
+type Indexed = Sight & { readonly about: (task: number) => readonly NativeJob[] };
+
 /**
  * Brings one run up to date with what the cluster shows. Claims are read only where the native state says that something
  * happened: a start without a known claim, an end, or a job that is gone.
  */
-export async function followRun(run: TrackedRun, sight: Sight): Promise<void> {
+export async function followRun(run: TrackedRun, plain: Sight): Promise<void> {
+  const sight: Indexed = { ...plain, about: linesByTask(run, plain.lines) };
   noteNativeState(run, sight.lines);
   const cover = coverOf(run, sight.lines);
   run.alive = cover.alive.length > 0;
@@ -65,6 +69,21 @@ export function tasksOf(run: Pick<TrackedRun, 'isArray' | 'tasks'>, line: Native
   if (!run.isArray) return [[0, 0]];
   // A list of tasks that cannot be read may hold any of them: none is gone because of it.
   return line.tasks === '' && line.phase !== 'ended' ? run.tasks : rangeSet(line.tasks);
+}
+
+/** Read when it is first asked for: most listings say nothing new. */
+function linesByTask(run: TrackedRun, lines: readonly NativeJob[]): Indexed['about'] {
+  let known: Map<number, NativeJob[]> | null = null;
+  const read = () => {
+    const byTask = new Map<number, NativeJob[]>();
+    for (const line of lines)
+      for (const task of indexes(tasksOf(run, line))) byTask.set(task, [...(byTask.get(task) ?? []), line]);
+    return byTask;
+  };
+  return (task) => {
+    known ??= read();
+    return known.get(task) ?? [];
+  };
 }
 
 /** A run's native id is the one in its claim, or, before that, the first one seen. */
@@ -123,7 +142,7 @@ export function isTimeToLookAgain(run: TrackedRun, nowMs: number): boolean {
 }
 
 /** slurmctld, killed at the wrong moment, shows a job as running that ended long ago (seen on real Slurm); its own record knows. */
-async function lookForMissedEnd(run: TrackedRun, task: number, sight: Sight): Promise<void> {
+async function lookForMissedEnd(run: TrackedRun, task: number, sight: Indexed): Promise<void> {
   const claim = await claimOf(run, task, sight.store);
   const endedAtMs = claim?.record.by === 'wrapper' ? claim.record.end?.endedAtMs : null;
   if (!claim || !endedAtMs) return;
@@ -132,7 +151,7 @@ async function lookForMissedEnd(run: TrackedRun, task: number, sight: Sight): Pr
   if (verdict.kind === 'ended') noteEnd(run, [task], verdict.end);
 }
 
-async function settle(run: TrackedRun, task: number, cover: Cover, sight: Sight): Promise<void> {
+async function settle(run: TrackedRun, task: number, cover: Cover, sight: Indexed): Promise<void> {
   let claim = await claimOf(run, task, sight.store);
   // Copies: one has ended without a start, another still waits for its turn.
   if (claim === null && contains(cover.alive, task)) return;
@@ -154,19 +173,19 @@ async function settle(run: TrackedRun, task: number, cover: Cover, sight: Sight)
 }
 
 /** The native job is gone and nobody claimed: whoever takes the claim first decides whether it ever started. */
-async function takeForTheDead(run: TrackedRun, task: number, sight: Sight): Promise<Claim> {
+async function takeForTheDead(run: TrackedRun, task: number, sight: Indexed): Promise<Claim> {
   const end = endWithoutStart(evidenceOf(run, task, null, sight));
   const purpose = run.cancelWanted ? 'cancelled' : 'withdrawn';
   const taken = await sight.store.take(run.order.runId, [task], purpose, end);
   return taken.get(task)!;
 }
 
-function evidenceOf(run: TrackedRun, task: number, claim: Claim | null, sight: Sight): Evidence {
+function evidenceOf(run: TrackedRun, task: number, claim: Claim | null, sight: Indexed): Evidence {
   const limbo = run.limbo.get(task);
   const seconds = limbo ? ((sight.nowMs - limbo.sinceMs) / 1000) * sight.secondsPerSecond : 0;
   return {
     claim: claim?.record ?? null,
-    native: nativeOf(run, task, claim, sight.lines),
+    native: nativeOf(run, claim, sight.about(task)),
     cancelWanted: run.cancelWanted ? 'cancel' : null,
     neverSeen: {
       listingsWithout: limbo?.listingsWithout ?? 0,
@@ -176,8 +195,7 @@ function evidenceOf(run: TrackedRun, task: number, claim: Claim | null, sight: S
 }
 
 /** The native job that the claim names; without a claim the one that was submitted first. */
-function nativeOf(run: TrackedRun, task: number, claim: Claim | null, lines: readonly NativeJob[]): NativeJob | null {
-  const about = lines.filter((line) => contains(tasksOf(run, line), task));
+function nativeOf(run: TrackedRun, claim: Claim | null, about: readonly NativeJob[]): NativeJob | null {
   const holder = claim?.record.by === 'wrapper' ? claim.record.nativeId : '';
   if (holder !== '') return about.find((line) => baseOf(line.nativeId) === baseOf(holder)) ?? null;
   return about.find((line) => baseOf(line.nativeId) === baseOf(run.nativeId)) ?? about[0] ?? null;

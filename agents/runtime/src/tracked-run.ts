@@ -8,6 +8,7 @@ import {
   equal,
   formatRangeSet,
   fromIndexes,
+  indexes,
   intersection,
   type RangeSet,
   rangeSet,
@@ -142,8 +143,10 @@ export function noteEnd(run: TrackedRun, tasks: Iterable<number>, end: End): voi
   const fresh = difference(intersection(fromIndexes(tasks), run.tasks), run.ended);
   if (fresh.length === 0) return;
   run.ended = union(run.ended, fresh);
-  for (const task of run.claims.keys()) if (contains(fresh, task)) run.claims.delete(task);
-  for (const task of run.limbo.keys()) if (contains(fresh, task)) run.limbo.delete(task);
+  for (const task of indexes(fresh)) {
+    run.claims.delete(task);
+    run.limbo.delete(task);
+  }
   run.ends = run.isArray ? grouped(run.ends, fresh, end) : [...run.ends, { ...end, tasks: formatRangeSet(fresh) }];
 }
 

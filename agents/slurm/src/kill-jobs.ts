@@ -19,9 +19,11 @@ export async function killJobs(options: {
   listing: () => Promise<readonly ListedJob[]>;
 }): Promise<void> {
   if (options.targets.length === 0) return;
-  const jobs = (await options.listing()).filter((job) => stateMeaning(job.state).phase !== 'ended');
+  const open = (await options.listing()).filter((job) => stateMeaning(job.state).phase !== 'ended');
+  // Thousands of targets against as many jobs: each is compared with those of its own number only.
+  const jobs = Map.groupBy(open, ({ baseId }) => baseId);
   const ids = options.targets
-    .filter((target) => jobs.some((job) => isTarget(job, target)))
+    .filter((target) => jobs.get(target.nativeId.split('_')[0]!)?.some((job) => isTarget(job, target)))
     .map(({ nativeId }) => nativeId);
   for (let at = 0; at < ids.length; at += IDS_PER_COMMAND)
     await cancel(options.run, ids.slice(at, at + IDS_PER_COMMAND));
@@ -29,8 +31,8 @@ export async function killJobs(options: {
 
 /** `123` is the job or everything left of the array; `123_4` is one task, waiting in a merged line or running alone. */
 function isTarget(job: ListedJob, { nativeId, marker }: Target): boolean {
-  const [baseId, task] = nativeId.split('_');
-  if (job.comment !== marker || job.baseId !== baseId) return false;
+  const task = nativeId.split('_')[1];
+  if (job.comment !== marker) return false;
   return task === undefined || (job.tasks != null && contains(job.tasks, Number(task)));
 }
 

@@ -95,3 +95,16 @@ describe('afterEnd', () => {
     expect(afterEnd(attempt(change))).toEqual(expected);
   });
 });
+
+test('a rerunnable job has three attempts unless it says otherwise, any other has one', () => {
+  const after = (ended: number, rerunnable: boolean, exitCodes: number[] = []) => {
+    const end =
+      exitCodes.length > 0
+        ? ({ ...failed('node_failure'), reason: 'exit_code', exitCode: 7 } as const)
+        : failed('node_failure');
+    return afterEnd({ ...attempt({ end, attempt: ended, rerunnable }), retry: { on: { exitCodes } } }).kind;
+  };
+  expect([1, 2, 3].map((ended) => after(ended, true))).toEqual(['requeue', 'requeue', 'final']);
+  expect(after(1, false, [7])).toBe('final');
+  expect(after(2, true, [7])).toBe('requeue');
+});

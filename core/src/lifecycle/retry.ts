@@ -1,6 +1,9 @@
 import type { JobSpec } from '../spec/job-spec.ts';
 import type { Reason, TaskEnd } from './vocabulary.ts';
 
+/** `rerunnable` alone would say nothing if a job had one attempt: what may run again does, unless it says how often. */
+export const RERUNNABLE_ATTEMPTS = 3;
+
 /** A cluster may refuse for a passing cause (disk full, submit limit); after so many refusals in a row nobody is helped by more. */
 export const MAX_REFUSALS = 8;
 const MAX_BACKOFF_SECONDS = 300;
@@ -42,7 +45,8 @@ export function afterEnd({ end, attempt, rerunnable, retry, refusals, cancelRequ
     return end.outcome === 'withdrawn' ? again(0, false, false) : afterRefusal(refusals + 1, end.detail);
   }
   const { outcome } = end;
-  if (outcome !== 'failed' || cancelRequested || attempt >= retry.maxAttempts) return { kind: 'final', outcome };
+  const most = retry.maxAttempts ?? (rerunnable ? RERUNNABLE_ATTEMPTS : 1);
+  if (outcome !== 'failed' || cancelRequested || attempt >= most) return { kind: 'final', outcome };
   const infrastructure = end.reason !== undefined && INFRASTRUCTURE.includes(end.reason);
   if (infrastructure && rerunnable) return again(backoff(attempt), true, true);
   const named = end.reason === 'exit_code' && end.exitCode !== undefined && retry.on.exitCodes.includes(end.exitCode);

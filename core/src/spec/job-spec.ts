@@ -113,7 +113,8 @@ export const jobSpecSchema = z
     rerunnable: z.boolean().default(false),
     retry: z
       .strictObject({
-        maxAttempts: z.int().min(1).max(100).default(1),
+        /** Starts in all. Without it 3 for a job that is `rerunnable`, else 1 (lifecycle/retry). */
+        maxAttempts: z.int().min(1).max(100).optional(),
         lostAfterSeconds: z.int().min(60).max(2_592_000).optional(),
         on: z.strictObject({ exitCodes: z.array(z.int().min(1).max(255)).max(255).default([]) }).prefault({}),
       })
