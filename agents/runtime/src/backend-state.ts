@@ -73,7 +73,7 @@ export async function takeClaims(
   end: End,
 ): Promise<void> {
   // Without a directory nothing can start, and nobody can tell what has.
-  if (!run.hasDirectory || tasks.length === 0) return;
+  if (!run.hasDirectory || tasks.length === 0 || !(await state.store.has(run.order.runId))) return;
   const taken = await state.store.take(run.order.runId, indexes(tasks), purpose, end);
   const won: number[] = [];
   for (const [task, claim] of taken) {

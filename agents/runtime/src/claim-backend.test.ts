@@ -403,6 +403,15 @@ describe('observe', () => {
 });
 
 describe('a run that the state directory has lost', () => {
+  it('can be cancelled while it waits in the queue, although there is no claim to take', async () => {
+    const run = order();
+    await submit(run);
+    rmSync(directory(run), { recursive: true });
+    expect(await backend.withdraw(run.runId)).toMatchObject({ ends: [] });
+    expect(await backend.cancel(run.runId)).toMatchObject({ ends: [] });
+    await expect.poll(() => queue.calls.kill).toEqual([['101']]);
+  });
+
   it('is judged by what the cluster says when somebody removed its directory', async () => {
     const run = order();
     await submit(run);
