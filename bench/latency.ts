@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startSlurmCluster } from '../test/slurm/testbed.ts';
 import { startFederation } from '../test/support/federation.ts';
+import { bundles } from './support/bundles.ts';
 import { median, quantile, report } from './support/report.ts';
 
 const SAMPLES = 60;
 const SCRIPT = '#!/bin/sh\n:\n';
 
 const cluster = await startSlurmCluster({ name: 'bench', nodes: 1, cpusPerNode: 32, memoryMiBPerNode: 32_000 });
-const federation = await startFederation();
+const federation = await startFederation({ programs: bundles() });
 try {
   await federation.addCluster('bench', { kind: 'slurm', slurm: { conf: cluster.conf } });
   await federation.connected();

@@ -1,17 +1,11 @@
 // Resident memory of the bundled broker and agent, idle and with work (budget: agent ≤ 90 MB).
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { startFederation } from '../test/support/federation.ts';
 import { until } from '../test/support/until.ts';
+import { bundles } from './support/bundles.ts';
 import { report } from './support/report.ts';
 
-const ROOT = join(import.meta.dirname, '..');
-execFileSync(process.execPath, [join(ROOT, 'scripts/bundle.ts')], { stdio: 'inherit' });
-
-const federation = await startFederation({
-  programs: { broker: join(ROOT, 'dist/broker.js'), agent: [join(ROOT, 'dist/agent.js'), 'run'] },
-});
+const federation = await startFederation({ programs: bundles() });
 try {
   await federation.addCluster('bench', { kind: 'local', local: { cpus: 4, memoryMiB: 4000 } });
   await federation.connected();
@@ -46,7 +40,10 @@ try {
       ['broker', idle.broker, busy.broker],
       ['agent', idle.agent, busy.agent],
     ],
-    [`budget: agent ≤ 90 MB; measured ${busy.agent.toFixed(0)} MB`],
+    [
+      'the agent with the option of the bundle’s first line: node --max-semi-space-size=1',
+      `budget: agent ≤ 90 MB; measured ${busy.agent.toFixed(0)} MB`,
+    ],
   );
 } finally {
   await federation.close();

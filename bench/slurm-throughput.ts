@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startSlurmCluster } from '../test/slurm/testbed.ts';
 import { startFederation } from '../test/support/federation.ts';
+import { bundles } from './support/bundles.ts';
 import { median, report } from './support/report.ts';
 
 const JOBS = 500;
@@ -14,7 +15,7 @@ const ROUNDS = Number(process.env['ROUNDS'] ?? 3);
 const SCRIPT = '#!/bin/sh\n:\n';
 
 const cluster = await startSlurmCluster({ name: 'bench', nodes: 1, cpusPerNode: 64, memoryMiBPerNode: 64_000 });
-const federation = await startFederation();
+const federation = await startFederation({ programs: bundles() });
 try {
   await federation.addCluster('bench', { kind: 'slurm', slurm: { conf: cluster.conf }, backlog: 1000 });
   await federation.connected();

