@@ -1,3 +1,4 @@
+import type { NativeEvidence } from '@switchyard/core/lifecycle/evidence.ts';
 import type { CapacityReport } from '@switchyard/core/placement/capacity-report.ts';
 import type { ClusterKind } from '@switchyard/core/spec/job-spec.ts';
 import type { RunOrder } from './backend.ts';
@@ -43,18 +44,8 @@ export type SubmitAnswer =
   | { readonly kind: 'unknown'; readonly sentence: string };
 
 /** The native state, sorted: what the wrapper's record cannot know. `unknown` keeps its raw text and ends nothing. */
-export type NativePhase = 'waiting' | 'running' | 'ended' | 'unknown';
-export type NativeEnd =
-  | 'completed'
-  | 'failed'
-  | 'out_of_memory'
-  | 'timeout'
-  | 'cancelled'
-  | 'cancelled_by_system'
-  | 'node_fail'
-  | 'preempted'
-  | 'launch_failed'
-  | 'deadline';
+export type NativePhase = NativeEvidence['phase'];
+export type NativeEnd = NonNullable<NativeEvidence['end']>;
 
 export type NativeJob = {
   /** `123` or `123_4`: the job, or one task of an array. */
