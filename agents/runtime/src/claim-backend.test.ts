@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 function open(changes: Partial<ClaimBackendOptions> = {}): Promise<Backend> {
-  return claimBackend({ queue, stateDir, cluster: 'north', defaultWorkdir: '/work', now: () => nowMs, ...changes });
+  return claimBackend({ queue, stateDir, cluster: 'north', defaultWorkdir: '/scratch', now: () => nowMs, ...changes });
 }
 
 function order(spec: Partial<JobSpecInput> = {}, changes: Partial<RunOrder> = {}): RunOrder {
@@ -76,7 +76,7 @@ const ended = (run: RunOrder, changes: Partial<NativeJob> = {}) =>
 describe('submit', () => {
   it('looks nothing up for a run that was never here', async () => {
     const run = order();
-    expect(await submit(run)).toMatchObject({ placed: true, nativeId: '101', stdoutPath: '/work/yard-42.out' });
+    expect(await submit(run)).toMatchObject({ placed: true, nativeId: '101', stdoutPath: '/scratch/yard-42.out' });
     expect(queue.calls).toMatchObject({ submit: 1, list: 0 });
     expect(queue.submitted[0]!.environment).toMatchObject({
       YARD_RUN_ID: run.runId,

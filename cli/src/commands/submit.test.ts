@@ -44,7 +44,7 @@ test('a script from stdin', async () => {
   accept();
   const { stdout } = await runYard(['submit', '-q', '-'], { url: broker.url, stdin: '#!/bin/sh\ndate\n' });
   expect(stdout).toBe('42\n');
-  expect(spec()).toEqual({ workdir: '/work/here', script: '#!/bin/sh\ndate\n' });
+  expect(spec()).toEqual({ workdir: '/scratch/here', script: '#!/bin/sh\ndate\n' });
 });
 
 test('words after -- are the command, options among them too', async () => {

@@ -34,7 +34,7 @@ export async function runYard(args: readonly string[], settings: Settings = {}):
       ...(settings.url === undefined ? {} : { YARD_URL: settings.url, YARD_TOKEN: 'yt_test-token' }),
       ...settings.env,
     },
-    cwd: settings.cwd ?? '/work/here',
+    cwd: settings.cwd ?? '/scratch/here',
     now: () => settings.nowMs ?? Date.now(),
     onInterrupt: listen,
   };
