@@ -5,10 +5,15 @@ import { delimiter, join } from 'node:path';
 export function realBackends(): { name: string; ok: boolean; note: string }[] {
   return [
     { name: 'PostgreSQL', ok: true, note: 'from the lock file' },
-    needs('Slurm', ['sbatch', 'slurmctld', 'slurmd', 'munged'], 'Debian packages slurm-wlm and munge'),
-    needs('slurmdbd', ['slurmdbd', 'mariadbd', 'sacct'], 'Debian packages slurmdbd and mariadb-server'),
+    asRoot(needs('Slurm', ['sbatch', 'slurmctld', 'slurmd', 'munged'], 'Debian packages slurm-wlm and munge')),
+    asRoot(needs('slurmdbd', ['slurmdbd', 'mariadbd', 'sacct'], 'Debian packages slurmdbd and mariadb-server')),
     needs('shells', ['dash', 'bash', 'busybox'], 'Debian packages dash, bash and busybox'),
   ];
+}
+
+/** slurmd starts jobs as other users. */
+function asRoot<Backend extends { ok: boolean; note: string }>(backend: Backend): Backend {
+  return backend.ok && process.getuid?.() !== 0 ? { ...backend, ok: false, note: 'slurmd needs root' } : backend;
 }
 
 function needs(name: string, programs: string[], from: string): { name: string; ok: boolean; note: string } {
