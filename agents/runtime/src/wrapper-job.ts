@@ -6,6 +6,9 @@ import type { RunOrder } from './backend.ts';
 import type { WrapperJob } from './native-queue.ts';
 import { buildWrapper, scriptOfCommand } from './wrapper.ts';
 
+/** Asked once: it reads the password database, and every submit needs it. */
+const user = userInfo();
+
 export type JobPlace = { readonly cluster: string; readonly defaultWorkdir: string; readonly claimDirectory: string };
 
 /** What is submitted natively for a run: the constant script, and everything that differs in the environment. */
@@ -26,7 +29,7 @@ export function outputPaths(order: RunOrder, { defaultWorkdir }: Pick<JobPlace, 
 
 /** What a login gives, and nothing of the agent's own environment, which may hold its token. */
 function login(): Record<string, string> {
-  const { username, homedir, shell } = userInfo();
+  const { username, homedir, shell } = user;
   return {
     HOME: homedir,
     USER: username,
