@@ -1,4 +1,4 @@
-import { userInfo } from 'node:os';
+import { type UserInfo, userInfo } from 'node:os';
 import { outputTemplates } from '@switchyard/core/spec/output-path.ts';
 import { indexes, type RangeSet } from '@switchyard/core/spec/range-set.ts';
 import { isArray, taskSet } from '@switchyard/core/spec/task-set.ts';
@@ -7,7 +7,7 @@ import type { WrapperJob } from './native-queue.ts';
 import { buildWrapper, scriptOfCommand } from './wrapper.ts';
 
 /** Asked once: it reads the password database, and every submit needs it. */
-const user = userInfo();
+let user: UserInfo<string> | undefined;
 
 export type JobPlace = { readonly cluster: string; readonly defaultWorkdir: string; readonly claimDirectory: string };
 
@@ -29,6 +29,7 @@ export function outputPaths(order: RunOrder, { defaultWorkdir }: Pick<JobPlace, 
 
 /** What a login gives, and nothing of the agent's own environment, which may hold its token. */
 function login(): Record<string, string> {
+  user ??= userInfo();
   const { username, homedir, shell } = user;
   return {
     HOME: homedir,
