@@ -216,6 +216,11 @@ test('cancel: what is queued ends at once, what is out when its cluster says so,
   const { jobId, runId } = await placed({ array: { tasks: '0-3' } }, '0-1');
   expect(await requestCancel(fresh.db, { jobId, reason: 'cancelled_by_admin', actor: 'root' })).toBe('requested');
   expect(await jobOf(jobId)).toMatchObject({ state: 'placing', tasks: { cancelled: '2-3', out: '0-1' } });
+  // Its agent has not spoken of it: the offer comes first, for it may have been submitted already.
+  const first = (await pendingMessages(fresh.db, north))!;
+  expect(first.cancels).not.toContain(runId);
+  expect(first.offers).toContainEqual(expect.objectContaining({ runId, observedBefore: false }));
+  await world.observe(north, observation(runId));
   expect((await pendingMessages(fresh.db, north))!.cancels).toEqual([runId]);
   await world.observe(
     north,
@@ -250,7 +255,10 @@ test('an agent that has lost what is to be cancelled is shown the order, to foll
   const jobId = await world.submit();
   const { runId } = (await world.commit(epoch, placement(jobId, 'young')))!.placed[0]!;
   await requestCancel(fresh.db, { jobId, reason: 'cancelled_by_user', actor: 'ada' });
-  expect(await pendingMessages(fresh.db, young)).toMatchObject({ offers: [], cancels: [runId] });
+  expect(await pendingMessages(fresh.db, young)).toMatchObject({
+    offers: [{ runId, observedBefore: false }],
+    cancels: [],
+  });
   await world.observe(young, observation(runId, { placed: false, nativeId: '', nativeState: '' }));
   const asked = { offers: [{ runId, observedBefore: true }], cancels: [runId] };
   expect(await pendingMessages(fresh.db, young)).toMatchObject(asked);
@@ -262,6 +270,7 @@ test('cancels that nobody answers do not keep what has ended from being forgotte
   const [stuck, done] = [await world.submit(), await world.submit()];
   const { placed: runs } = (await world.commit(epoch, placement(stuck, 'slow'), placement(done, 'slow')))!;
   await requestCancel(fresh.db, { jobId: stuck, reason: 'cancelled_by_user', actor: 'ada' });
+  await world.observe(slow, observation(runs[0]!.runId));
   await world.observe(
     slow,
     observation(runs[1]!.runId, { started: '0', ends: [{ outcome: 'succeeded', tasks: '0' }] }),

@@ -85,14 +85,17 @@ export function pendingMessages(
 
 type WantedRow = { id: string; kind: 'withdraw' | 'cancel' | 'forget' };
 
-/** The first so many of each kind: cancels that take their time do not keep the rest. */
+/**
+ * The first so many of each kind: cancels that take their time do not keep the rest. A run that its agent has never spoken of is offered
+ * first, whatever is wanted of it: an agent that does not know a run cannot tell one that never came from one that it lost.
+ */
 async function wantedRuns(client: Queryable, { cluster }: Session, limit: number): Promise<WantedRow[]> {
   const { rows } = await client.query<WantedRow>({
     name: 'wanted-runs',
     text: `(SELECT id, wanted AS kind FROM runs
-        WHERE cluster = $1 AND forgotten_at IS NULL AND wanted = 'withdraw' ORDER BY placement_number LIMIT $2)
+        WHERE cluster = $1 AND forgotten_at IS NULL AND wanted = 'withdraw' AND observed_epoch > 0 ORDER BY placement_number LIMIT $2)
       UNION ALL (SELECT id, wanted FROM runs
-        WHERE cluster = $1 AND forgotten_at IS NULL AND wanted = 'cancel' ORDER BY placement_number LIMIT $2)
+        WHERE cluster = $1 AND forgotten_at IS NULL AND wanted = 'cancel' AND observed_epoch > 0 ORDER BY placement_number LIMIT $2)
       UNION ALL (SELECT id, 'forget' FROM runs
         WHERE cluster = $1 AND forgotten_at IS NULL AND wanted IS NULL AND state = 'ended' ORDER BY placement_number LIMIT $2)`,
     values: [cluster, limit],
@@ -101,8 +104,8 @@ async function wantedRuns(client: Queryable, { cluster }: Session, limit: number
 }
 
 /**
- * Open runs that this session's agent has said nothing of: new ones, and those that its inventory did not hold. Of those to be withdrawn or
- * cancelled only what it has heard of and lost: without the order it could neither follow nor end them.
+ * Open runs that this session's agent has said nothing of: new ones, and those that its inventory did not hold. Of those that it has spoken
+ * of and that are to be withdrawn or cancelled only what it lost: without the order it could neither follow nor end them.
  */
 async function unansweredOffers(
   client: Queryable,
@@ -115,7 +118,7 @@ async function unansweredOffers(
     text: `SELECT r.id, r.placement_number, r.job_id, j.number, r.attempt, r.tasks, j.spec, j.spec_hash, r.pool, r.observed_epoch, r.group_path, j.owner
       FROM (
         SELECT * FROM runs
-        WHERE cluster = $1 AND forgotten_at IS NULL AND state <> 'ended' AND CASE WHEN wanted IS NULL THEN observed_epoch < $2
+        WHERE cluster = $1 AND forgotten_at IS NULL AND state <> 'ended' AND CASE WHEN wanted IS NULL OR observed_epoch = 0 THEN observed_epoch < $2
           ELSE observed_epoch > 0 AND (observed_epoch < $2 OR (state = 'offered' AND native_id IS NULL)) END
         ORDER BY placement_number LIMIT $3
       ) r JOIN jobs j ON j.id = r.job_id
