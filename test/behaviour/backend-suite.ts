@@ -258,7 +258,7 @@ export function backendSuite(name: string, openWorld: () => Promise<BackendWorld
       await submit(run);
       await until(run, 'writing', () => existsSync(file('out')) && text('out').length === 10);
       const read = (offset: number, limitBytes: number, waitMs = 0) =>
-        backend.readLog({ runId: run.runId, task: 0, stream: 'stdout', offset, limitBytes, waitMs });
+        backend.readLog({ runId: run.runId, task: 0, rank: 0, stream: 'stdout', offset, limitBytes, waitMs });
       expect(Buffer.from((await read(2, 3)).data).toString()).toBe('234');
       expect(await read(10, 100)).toMatchObject({ end: false, problem: '' });
       const more = read(10, 100, 20_000);
@@ -266,7 +266,15 @@ export function backendSuite(name: string, openWorld: () => Promise<BackendWorld
       expect(Buffer.from((await more).data).toString()).toBe('abc');
       await ended(run);
       expect(await read(13, 100)).toMatchObject({ end: true, problem: '' });
-      const other = { runId: uuidV7(), task: 0, stream: 'stdout', offset: 0, limitBytes: 9, waitMs: 0 } as const;
+      const other = {
+        runId: uuidV7(),
+        task: 0,
+        rank: 0,
+        stream: 'stdout',
+        offset: 0,
+        limitBytes: 9,
+        waitMs: 0,
+      } as const;
       expect((await backend.readLog(other)).problem).not.toBe('');
     });
 

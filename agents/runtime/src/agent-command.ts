@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readAgentConfig } from './agent-config.ts';
-import type { AgentKind } from './agent-kind.ts';
-import { type CheckRow, checkAgent } from './check-agent.ts';
+import type { AgentKind, CheckRow } from './agent-kind.ts';
+import { checkAgent } from './check-agent.ts';
 import { runAgent } from './run-agent.ts';
 
 /**

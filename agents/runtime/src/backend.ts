@@ -52,6 +52,27 @@ export type StrayJob = {
   readonly nativeSubmittedAtMs: number;
 };
 
+export type LogRequest = {
+  readonly runId: string;
+  readonly task: number;
+  /** Which node of a job of several nodes, where each has an output of its own; 0 is the first. */
+  readonly rank: number;
+  readonly stream: 'stdout' | 'stderr';
+  readonly offset: number;
+  readonly limitBytes: number;
+  readonly waitMs: number;
+};
+
+/** The last bytes of an output that goes away with its run. */
+export type LogTail = {
+  readonly runId: string;
+  readonly task: number;
+  readonly rank: number;
+  /** Where `data` begins in the whole output. */
+  readonly offset: number;
+  readonly data: Uint8Array;
+};
+
 export type LogSlice = { readonly data: Uint8Array; readonly end: boolean; readonly problem: string };
 
 /**
@@ -74,17 +95,14 @@ export type Backend = {
   /** Removes what the cluster keeps of ended runs; leaves a line in the daily log. */
   forget(runIds: readonly string[]): Promise<readonly string[]>;
   cancelStray(stray: { readonly nativeId: string; readonly runId: string }): Promise<void>;
-  readLog(request: {
-    readonly runId: string;
-    readonly task: number;
-    readonly stream: 'stdout' | 'stderr';
-    readonly offset: number;
-    readonly limitBytes: number;
-    readonly waitMs: number;
-  }): Promise<LogSlice>;
+  readLog(request: LogRequest): Promise<LogSlice>;
+  /** The ends of the outputs of an ended run, where `forget` removes them with it; nothing where output is files of the user. */
+  logTails(runId: string): AsyncIterable<LogTail>;
   /** All runs known here, and the forgotten ones whose placement number is above `forgottenAbove`. */
   inventory(forgottenAbove: number): Promise<readonly KnownRun[]>;
   /** How long to wait until the next `observe`, from what is about to change. */
   nextObserveMs(): number;
+  /** Calls the listener whenever `observe` has news before its time; a backend that has to ask never does. */
+  onNews(listener: () => void): void;
   close(): Promise<void>;
 };

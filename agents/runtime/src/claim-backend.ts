@@ -2,7 +2,7 @@ import { endedTasks } from '@switchyard/core/lifecycle/ended-tasks.ts';
 import { parseMarker } from '@switchyard/core/spec/marker.ts';
 import { outputPath } from '@switchyard/core/spec/output-path.ts';
 import { contains, difference, rangeSet } from '@switchyard/core/spec/range-set.ts';
-import type { Backend, KnownRun, RunStatus } from './backend.ts';
+import type { Backend, KnownRun, LogRequest, RunStatus } from './backend.ts';
 import { type BackendState, type ClaimBackendOptions, changing, takeClaims } from './backend-state.ts';
 import { openClaimStore } from './claim-store.ts';
 import { openForgottenLog } from './forgotten-log.ts';
@@ -46,6 +46,8 @@ export async function claimBackend(options: ClaimBackendOptions): Promise<Backen
     readLog: (request) => readLog(state, request),
     inventory: (forgottenAbove) => inventory(state, forgottenAbove),
     nextObserveMs: () => pace(state),
+    onNews: () => {},
+    logTails: async function* () {},
     close: async () => {
       state.closed = true;
       await Promise.allSettled(state.submits.values());
@@ -171,8 +173,8 @@ async function cancelStray(state: BackendState, stray: { nativeId: string; runId
   await state.queue.kill([{ nativeId: line.nativeId, marker: line.marker }]);
 }
 
-async function readLog(state: BackendState, request: Parameters<Backend['readLog']>[0]) {
-  const { runId, task, stream, ...piece } = request;
+async function readLog(state: BackendState, request: LogRequest) {
+  const { runId, task, rank: _, stream, ...piece } = request;
   const run = state.runs.get(runId);
   const status = run ? statusOf(run) : (await state.forgotten.find(runId))?.status;
   if (!status) return { data: new Uint8Array(), end: true, problem: 'this cluster knows no such run' };

@@ -2,7 +2,6 @@ import type { AgentConfig } from './agent-config.ts';
 import type { AgentKind } from './agent-kind.ts';
 import { startBrokerLink } from './broker-link/broker-link.ts';
 import { channelCredentials } from './broker-link/credentials.ts';
-import { claimBackend } from './claim-backend.ts';
 import { openHighestPlacement } from './highest-placement.ts';
 import { allowedOptions } from './local-policy.ts';
 import { type Log, lineLog } from './log.ts';
@@ -22,11 +21,10 @@ export async function runAgent(config: AgentConfig, kind: AgentKind, log: Log = 
   channelCredentials(config);
   const lock = await takeStateLock(config.stateDir);
   try {
-    const { cluster, stateDir, defaultWorkdir } = config;
-    const queue = await kind.openQueue(config);
-    const backend = await claimBackend({ queue, stateDir, cluster, defaultWorkdir, warn: log.warn });
+    const { cluster, stateDir } = config;
+    const backend = await kind.openBackend(config, log.warn);
     const link = startBrokerLink({
-      config,
+      config: { ...config, filesystems: kind.filesystems(config) },
       backend,
       nativeOptions: allowedOptions(config.policy, kind.nativeOptions),
       version: AGENT_VERSION,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { AgentKind } from '@switchyard/agent-runtime/agent-kind.ts';
+import { claimKind } from '@switchyard/agent-runtime/claim-kind.ts';
 import { NATIVE_SLURM_OPTIONS } from '@switchyard/core/spec/native-options.ts';
 import { type SlurmConfig, slurmConfigSchema } from './config.ts';
 import { slurmQueue } from './slurm-queue.ts';
@@ -7,7 +7,7 @@ import { slurmQueue } from './slurm-queue.ts';
 const PROGRAMS = ['sbatch', 'squeue', 'scancel', 'scontrol'];
 
 /** Slurm, as `yard agent` loads it. */
-export const slurmAgent: AgentKind = {
+export const slurmAgent = claimKind({
   kind: 'slurm',
   section: slurmConfigSchema,
   nativeOptions: Object.keys(NATIVE_SLURM_OPTIONS),
@@ -24,4 +24,4 @@ export const slurmAgent: AgentKind = {
     const partitions = slurm.partitions ?? policy.allowedPools;
     return slurmQueue({ ...slurm, ...(partitions === undefined ? {} : { partitions }) });
   },
-};
+});

@@ -132,6 +132,8 @@ function fakeBackend() {
     }),
     inventory: async () => [...known.values()],
     nextObserveMs: () => 20,
+    onNews: () => {},
+    logTails: async function* () {},
     close: async () => {},
   };
   return { ...control, backend, control };

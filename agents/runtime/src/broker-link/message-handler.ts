@@ -64,7 +64,7 @@ export function createMessageHandler(
   const readLog = async ({ readId, stream: name, limitBytes, ...rest }: Value<'logRead'>) => {
     const from = name === 'stderr' ? 'stderr' : 'stdout';
     const slice = await backend
-      .readLog({ ...rest, stream: from, limitBytes: Math.min(limitBytes, MOST_LOG_BYTES) })
+      .readLog({ ...rest, rank: 0, stream: from, limitBytes: Math.min(limitBytes, MOST_LOG_BYTES) })
       .catch((error: Error) => ({ data: new Uint8Array(), end: true, problem: error.message }));
     const data = Buffer.from(slice.data);
     const { end, problem } = slice;

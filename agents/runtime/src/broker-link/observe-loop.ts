@@ -65,6 +65,11 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
     }
   };
 
+  backend.onNews(() => {
+    hurried = true;
+    wake.abort();
+  });
+
   const running = (async () => {
     while (!stop.signal.aborted) {
       await look();
