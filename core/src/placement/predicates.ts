@@ -1,3 +1,4 @@
+import { POOL_OPTIONS } from '../spec/native-options.ts';
 import { list, no, type Objection } from './objection.ts';
 import type { RequestShape } from './request-shape.ts';
 import type { ClusterView } from './snapshot.ts';
@@ -65,12 +66,11 @@ function paths(shape: RequestShape, cluster: ClusterView, everybody: readonly Cl
   return null;
 }
 
-/** Options for clusters of another kind say nothing here; the partition or queue is judged as a pool. */
+/** Options for clusters of another kind say nothing here; what names a pool is judged as one. */
 function nativeOption(shape: RequestShape, { kind, allowedNativeOptions }: ClusterView): Objection {
   if (kind === 'local') return null;
-  const pool = kind === 'slurm' ? 'partition' : kind === 'lsf' ? 'queue' : null;
   const asked = Object.keys(shape.native[kind] ?? {});
-  const denied = asked.find((name) => name !== pool && !allowedNativeOptions.includes(name));
+  const denied = asked.find((name) => !POOL_OPTIONS[kind].includes(name) && !allowedNativeOptions.includes(name));
   return denied === undefined ? null : no('native_option', `its agent does not allow the ${kind} option '${denied}'`);
 }
 

@@ -1,4 +1,5 @@
 import type { ClusterKind, JobSpec } from '../spec/job-spec.ts';
+import { POOL_OPTIONS } from '../spec/native-options.ts';
 import { type ResourceRequest, requestOf } from './resources.ts';
 
 /** Everything of a job that decides which clusters can take it at all: jobs of one shape share one answer. */
@@ -25,8 +26,9 @@ export function shapeKey(spec: JobSpec): string {
 
 /** The pools that the job names for clusters of this kind; null: any. */
 export function namedPools({ native }: RequestShape, kind: ClusterKind): readonly string[] | null {
-  const value = kind === 'slurm' ? native.slurm?.['partition'] : kind === 'lsf' ? native.lsf?.['queue'] : undefined;
-  return typeof value === 'string' ? value.split(/[, ]+/).filter((name) => name !== '') : null;
+  if (kind === 'local') return null;
+  const value = POOL_OPTIONS[kind].map((option) => native[kind]?.[option]).find((each) => typeof each === 'string');
+  return value === undefined ? null : value.split(/[, ]+/).filter((name) => name !== '');
 }
 
 function absolutePaths({ workdir, stdout, stderr, stdin }: JobSpec): string[] {

@@ -3,6 +3,7 @@ import type { ClusterLedger } from './cluster-ledger.ts';
 import { type Objection, refusal } from './objection.ts';
 import type { Candidate } from './policies/score-candidate.ts';
 import { clusterObjection, momentaryObjection } from './predicates.ts';
+import { requestOn } from './request-on.ts';
 import { type RequestShape, shapeKey, shapeOf } from './request-shape.ts';
 import type { ClusterView, Refusal, WaitingJob } from './snapshot.ts';
 
@@ -38,11 +39,12 @@ function filter(
   const refusals: Refusal[] = [];
   for (const ledger of ledgers) {
     const { cluster } = ledger;
-    const { pools, objection } = poolsFor(shape, cluster, clusters);
+    const request = requestOn(cluster.kind, shape.request);
+    const { pools, objection } = poolsFor({ ...shape, request }, cluster, clusters);
     // What waiting cannot change is said first: it is the news that somebody can act upon.
     const final = lasting(cluster.name, objection) ? objection : (momentary.get(cluster.name) ?? objection);
     if (final !== null) refusals.push(refusal(cluster.name, final));
-    else for (const pool of pools) candidates.push({ ledger, pool, request: shape.request });
+    else for (const pool of pools) candidates.push({ ledger, pool, request });
   }
   return { candidates, refusals };
 }
