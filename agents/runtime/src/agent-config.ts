@@ -32,6 +32,8 @@ const agentSchema = z.strictObject({
     .max(1000)
     .default([]),
   labels: z.record(z.string().min(1).max(63), z.string().max(253)).default({}),
+  /** Where /livez and /readyz are answered; absent: nowhere. */
+  healthPort: z.int().min(1).max(65_535).optional(),
   tls: z.strictObject({ caFile: path.optional(), serverName: z.string().max(253).optional() }).optional(),
   policy: localPolicySchema.prefault({}),
 });
@@ -82,7 +84,7 @@ export async function readAgentConfig(
     token: await tokenOf(file, { token, tokenFile }, env),
     defaultWorkdir: settings.defaultWorkdir ?? env['HOME'] ?? '/tmp',
     section: kindSchema.parse(all[all.kind] ?? {}),
-    warnings: await warningsOf(file),
+    warnings: token === undefined ? [] : await warningsOf(file),
   };
 }
 

@@ -2,6 +2,7 @@ import type { AgentConfig } from './agent-config.ts';
 import type { AgentKind } from './agent-kind.ts';
 import { startBrokerLink } from './broker-link/broker-link.ts';
 import { channelCredentials } from './broker-link/credentials.ts';
+import { startHealthServer } from './health-server.ts';
 import { openHighestPlacement } from './highest-placement.ts';
 import { allowedOptions } from './local-policy.ts';
 import { type Log, lineLog } from './log.ts';
@@ -31,9 +32,11 @@ export async function runAgent(config: AgentConfig, kind: AgentKind, log: Log = 
       highest: await openHighestPlacement(stateDir),
       log,
     });
+    const health = config.healthPort === undefined ? null : await startHealthServer(config.healthPort, link.problem);
     log.info(`agent of ${cluster} (${kind.kind}), state in ${stateDir}`);
     return {
       stop: async () => {
+        await health?.close();
         await link.stop();
         await backend.close();
         await lock.release();

@@ -6,6 +6,8 @@ import { startObserveLoop } from './observe-loop.ts';
 import { type LinkParts, startSession } from './session.ts';
 
 export type BrokerLink = {
+  /** Why nothing can be placed here now, as a sentence; null when all is well. */
+  problem(): string | null;
   /** Ends the session; nothing on the cluster changes. */
   stop(): Promise<void>;
 };
@@ -27,9 +29,11 @@ export function startBrokerLink(given: Omit<LinkParts, 'outbox' | 'loop'>): Brok
   const stop = new AbortController();
   let failures = 0;
   let said = '';
+  let isWelcome = () => false;
 
   const once = async () => {
     const session = startSession(parts);
+    isWelcome = session.isWelcome;
     const close = () => session.close();
     stop.signal.addEventListener('abort', close);
     const { code, sentence, wasWelcome } = await session.ended;
@@ -48,6 +52,10 @@ export function startBrokerLink(given: Omit<LinkParts, 'outbox' | 'loop'>): Brok
   })();
 
   return {
+    problem: () => {
+      if (!isWelcome()) return `no session with ${parts.config.broker}`;
+      return loop.isAnswering() ? null : 'the cluster does not answer';
+    },
     stop: async () => {
       stop.abort();
       await Promise.all([running, loop.stop()]);

@@ -27,7 +27,12 @@ export type LinkParts = {
   readonly log: Log;
 };
 
-export type Session = { readonly ended: Promise<StreamEnd & { readonly wasWelcome: boolean }>; close(): void };
+export type Session = {
+  readonly ended: Promise<StreamEnd & { readonly wasWelcome: boolean }>;
+  /** The broker has taken this session, and it has not ended. */
+  isWelcome(): boolean;
+  close(): void;
+};
 
 type Welcome = Extract<FromBroker, { $case: 'welcome' }>['value'];
 
@@ -68,7 +73,7 @@ export function startSession(parts: LinkParts): Session {
     failure ??= error.message;
     stream.close();
   });
-  return { ended, close: stream.close };
+  return { ended, isWelcome: () => wasWelcome && !stop.signal.aborted, close: stream.close };
 }
 
 async function hello(stream: BrokerStream, { config, backend, highest, nativeOptions, version }: LinkParts) {
