@@ -1,0 +1,54 @@
+import type { QueuedJob } from './kueue-types.ts';
+import { START_CLAIM_ANNOTATION } from './start-claim.ts';
+
+/** What of the client is needed here. */
+export type KueueClient = {
+  request<T>(what: {
+    verb: 'GET' | 'PATCH';
+    path: string;
+    query?: Record<string, string>;
+    body?: unknown;
+    contentType?: string;
+  }): Promise<T>;
+};
+
+/** A Job of this agent: a later one of the same name has another UID. */
+export type JobName = { readonly namespace: string; readonly name: string; readonly uid: string };
+
+/** The Job as the server has it now (a read of the latest, not of its cache); null when it is gone. */
+export async function getJob(client: KueueClient, name: JobName): Promise<QueuedJob | null> {
+  return client.request<QueuedJob>({ verb: 'GET', path: jobPath(name) }).catch((error: { kind?: string }) => {
+    if (error.kind === 'not_found') return null;
+    throw error;
+  });
+}
+
+/**
+ * Writes the claim if the Job is still exactly as it was seen; null when it is not, so that the caller looks again. Repeating it
+ * after a lost answer is harmless: the second meets the new resourceVersion, and looking again shows the claim.
+ */
+export async function claimOnJob(
+  client: KueueClient,
+  name: JobName,
+  seen: QueuedJob,
+  text: string,
+): Promise<QueuedJob | null> {
+  const { resourceVersion } = seen.metadata;
+  if (!resourceVersion)
+    throw new Error(`the Job ${name.name} was read without a resourceVersion, so it cannot be claimed`);
+  return client
+    .request<QueuedJob>({
+      verb: 'PATCH',
+      path: jobPath(name),
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { uid: name.uid, resourceVersion, annotations: { [START_CLAIM_ANNOTATION]: text } } },
+    })
+    .catch((error: { kind?: string }) => {
+      if (error.kind === 'conflict' || error.kind === 'not_found') return null;
+      throw error;
+    });
+}
+
+function jobPath({ namespace, name }: JobName): string {
+  return `/apis/batch/v1/namespaces/${encodeURIComponent(namespace)}/jobs/${encodeURIComponent(name)}`;
+}
