@@ -6,6 +6,7 @@ import { type Database, openDatabase } from './db/database.ts';
 import { startEmbeddedPostgres } from './db/embedded-postgres.ts';
 import { ensurePartitions } from './db/ensure-partitions.ts';
 import { purgeLogReads } from './db/log-reads.ts';
+import { purgeLogTails } from './db/log-tails.ts';
 import { migrate } from './db/migrate.ts';
 import { SwitchyardError } from './errors.ts';
 import { type GrpcServer, startGrpc } from './grpc/server.ts';
@@ -129,7 +130,9 @@ function keepHouse(db: Database, app: FastifyInstance): () => void {
     work.catch((error: unknown) => app.log.warn({ err: error }, `${what} failed; it is tried again`));
   const partitions = setInterval(() => quietly(ensurePartitions(db), 'making partitions'), HOUR_MS);
   const drafts = setInterval(() => quietly(purgeLogReads(db), 'removing old log reads'), DRAFTS_MS);
+  const tails = setInterval(() => quietly(purgeLogTails(db), 'removing old ends of outputs'), HOUR_MS);
   return () => {
+    clearInterval(tails);
     clearInterval(partitions);
     clearInterval(drafts);
   };

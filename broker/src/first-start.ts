@@ -60,8 +60,8 @@ function sentenceOf({ kind, data, at }: JobEvent, job: JobDetail): string | null
 async function tellOutput(app: Broker['app'], job: JobDetail, say: (line: string) => void): Promise<void> {
   const run = runToRead(job, 0);
   if (run === null) return;
-  const piece = { run, task: 0, stream: 'stdout', offset: 0, limitBytes: 4096, waitMs: 0 } as const;
-  const chunk = await readLogPiece(app.parts, piece);
+  const piece = { run, task: 0, rank: 0, stream: 'stdout', offset: 0, limitBytes: 4096, waitMs: 0 } as const;
+  const chunk = await readLogPiece(app.parts, { seeAll: true, groups: [] }, piece);
   for (const line of chunk?.data.toString('utf8').split('\n') ?? []) if (line !== '') say(`  ${printable(line)}`);
 }
 

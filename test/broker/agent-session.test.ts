@@ -157,10 +157,10 @@ test('output is read through the session of the cluster', async () => {
   const north = await broker.ready('north');
   const id = crypto.randomUUID();
   await createLogRead(broker.db, {
-    ...{ id, cluster: 'north', runId: crypto.randomUUID(), task: 0, stream: 'stdout', offset: 5 },
+    ...{ id, cluster: 'north', runId: crypto.randomUUID(), task: 0, rank: 3, stream: 'stdout', offset: 5 },
     ...{ limitBytes: 100, waitMs: 0, wantedForMs: 10_000 },
   });
-  expect(await north.wait('logRead')).toMatchObject({ readId: id, offset: 5, limitBytes: 100 });
+  expect(await north.wait('logRead')).toMatchObject({ readId: id, rank: 3, offset: 5, limitBytes: 100 });
   north.send({
     $case: 'logChunk',
     value: { readId: id, offset: 5, data: Buffer.from('hello'), end: true, problem: '' },

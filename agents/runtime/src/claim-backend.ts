@@ -25,6 +25,7 @@ const BELIEVED_AFTER_GRACES = 10;
 /** A shared file system answers several at a time. */
 const CONCURRENT_LOADS = 16;
 const WARN_AGAIN_MS = 600_000;
+const ONE_OUTPUT = 'this cluster writes what all nodes of a job say into one output: read it without a rank';
 
 /**
  * A cluster with batch scripts and a shared file system as a Backend: exactly once by claims (design section 5). Everything
@@ -174,7 +175,8 @@ async function cancelStray(state: BackendState, stray: { nativeId: string; runId
 }
 
 async function readLog(state: BackendState, request: LogRequest) {
-  const { runId, task, rank: _, stream, ...piece } = request;
+  const { runId, task, rank, stream, ...piece } = request;
+  if (rank > 0) return { data: new Uint8Array(), end: true, problem: ONE_OUTPUT };
   const run = state.runs.get(runId);
   const status = run ? statusOf(run) : (await state.forgotten.find(runId))?.status;
   if (!status) return { data: new Uint8Array(), end: true, problem: 'this cluster knows no such run' };

@@ -27,6 +27,8 @@ export type RunDetail = {
   readonly placedAt: string | null;
   readonly startedAt: string | null;
   readonly endedAt: string | null;
+  /** When the agent gave up what it held of it. */
+  readonly forgottenAt: string | null;
   /** {scores, refusals} of the placement. */
   readonly explanation: unknown;
 };
@@ -56,7 +58,7 @@ function keyColumn(idOrNumber: string): 'id' | 'number' | null {
 async function runsOf(client: Queryable, jobId: string): Promise<RunDetail[]> {
   const { rows } = await client.query<RunRow>(
     `SELECT id, cluster, pool, attempt, placement_number, tasks, state, outcome, reason, native_id, native_state, native_reason,
-       started, ends, stdout_path, stderr_path, offered_at, placed_at, started_at, ended_at, explanation
+       started, ends, stdout_path, stderr_path, offered_at, placed_at, started_at, ended_at, forgotten_at, explanation
      FROM runs WHERE job_id = $1 ORDER BY placement_number`,
     [jobId],
   );
@@ -84,6 +86,7 @@ type RunRow = {
   placed_at: Date | null;
   started_at: Date | null;
   ended_at: Date | null;
+  forgotten_at: Date | null;
   explanation: unknown;
 };
 
@@ -109,6 +112,7 @@ function detailOf(row: RunRow): RunDetail {
     placedAt: row.placed_at?.toISOString() ?? null,
     startedAt: row.started_at?.toISOString() ?? null,
     endedAt: row.ended_at?.toISOString() ?? null,
+    forgottenAt: row.forgotten_at?.toISOString() ?? null,
     explanation: row.explanation,
   };
 }

@@ -7,6 +7,7 @@ export type LogRead = {
   readonly cluster: string;
   readonly runId: string;
   readonly task: number;
+  readonly rank: number;
   readonly stream: 'stdout' | 'stderr';
   readonly offset: number;
   readonly limitBytes: number;
@@ -28,13 +29,14 @@ export type LogChunk = {
 export function createLogRead(db: Database, read: LogRead): Promise<void> {
   return inTransaction(db.system, async (client) => {
     await client.query(
-      `INSERT INTO log_reads (id, cluster, run_id, task, stream, byte_offset, byte_limit, wait_ms, wanted_until)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 ms')`,
+      `INSERT INTO log_reads (id, cluster, run_id, task, rank, stream, byte_offset, byte_limit, wait_ms, wanted_until)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10 * interval '1 ms')`,
       [
         read.id,
         read.cluster,
         read.runId,
         read.task,
+        read.rank,
         read.stream,
         read.offset,
         read.limitBytes,

@@ -26,6 +26,7 @@ export type PendingLogRead = {
   readonly readId: string;
   readonly runId: string;
   readonly task: number;
+  readonly rank: number;
   readonly stream: 'stdout' | 'stderr';
   readonly offset: number;
   readonly limitBytes: number;
@@ -161,13 +162,14 @@ async function logReads(client: Queryable, { cluster }: Session, helloAtMs: numb
   const { rows } = await client.query<LogReadRow>({
     name: 'pending-log-reads',
     text: `UPDATE log_reads SET sent_at = now() WHERE cluster = $1 AND wanted_until > now() AND (sent_at IS NULL OR sent_at < $2)
-      RETURNING id, run_id, task, stream, byte_offset, byte_limit, wait_ms`,
+      RETURNING id, run_id, task, rank, stream, byte_offset, byte_limit, wait_ms`,
     values: [cluster, new Date(helloAtMs)],
   });
   return rows.map((row) => ({
     readId: row.id,
     runId: row.run_id,
     task: row.task,
+    rank: row.rank,
     stream: row.stream,
     offset: row.byte_offset,
     limitBytes: row.byte_limit,
@@ -179,6 +181,7 @@ type LogReadRow = {
   id: string;
   run_id: string;
   task: number;
+  rank: number;
   stream: 'stdout' | 'stderr';
   byte_offset: number;
   byte_limit: number;

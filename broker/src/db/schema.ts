@@ -276,6 +276,7 @@ export const logReads = pgTable('log_reads', {
   byteOffset: bigint('byte_offset', { mode: 'number' }).notNull(),
   byteLimit: integer('byte_limit').notNull(),
   waitMs: integer('wait_ms').notNull(),
+  rank: integer('rank').notNull().default(0),
   sentAt: at('sent_at'),
   wantedUntil: at('wanted_until').notNull(),
 });
@@ -289,6 +290,26 @@ export const logChunks = pgTable('log_chunks', {
   problem: text('problem').notNull().default(''),
   arrivedAt: at('arrived_at').notNull().defaultNow(),
 });
+
+/** The ends of outputs that went away with their runs; bounded for each run by the statement that writes them. */
+export const logTails = pgTable(
+  'log_tails',
+  {
+    runId: uuid('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    task: integer('task').notNull(),
+    rank: integer('rank').notNull(),
+    byteOffset: bigint('byte_offset', { mode: 'number' }).notNull(),
+    data: bytea('data').notNull(),
+    storedAt: at('stored_at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ name: 'log_tails_pkey', columns: [table.runId, table.task, table.rank] }),
+    index('log_tails_by_age').on(table.storedAt),
+    check('log_tails_bounded', sql`octet_length(${table.data}) <= 65536`),
+  ],
+);
 
 export const strays = pgTable(
   'strays',

@@ -1,6 +1,7 @@
 import { applyInventory } from '../db/apply-inventory.ts';
 import type { Database } from '../db/database.ts';
 import { saveLogChunk } from '../db/log-reads.ts';
+import { storeLogTails } from '../db/log-tails.ts';
 import { markForgotten } from '../db/mark-forgotten.ts';
 import { saveStrays } from '../db/save-strays.ts';
 import type { Session } from '../db/session.ts';
@@ -9,7 +10,15 @@ import type { Log } from '../log.ts';
 import type { AgentStream, FromAgent } from './agent-stream.ts';
 import { createCapacityKeeper } from './capacity-keeper.ts';
 import { storeObservations } from './store-observations.ts';
-import { inventoryRunFromWire, isUuid, observationFromWire, plainText, strayFromWire, type Warn } from './wire.ts';
+import {
+  inventoryRunFromWire,
+  isUuid,
+  logTailFromWire,
+  observationFromWire,
+  plainText,
+  strayFromWire,
+  type Warn,
+} from './wire.ts';
 
 export type Receiver = {
   /** Takes all messages, in order; resolves when their facts are committed and acknowledged. */
@@ -18,7 +27,13 @@ export type Receiver = {
 };
 
 type ObservationsMessage = Extract<FromAgent, { $case: 'observations' }>['value'];
-type Other = Exclude<FromAgent, { $case: 'observations' }>;
+type TailMessage = Extract<FromAgent, { $case: 'logTail' }>['value'];
+type Other = Exclude<FromAgent, { $case: 'observations' | 'logTail' }>;
+/** Neighbours that are one transaction, or a message by itself. */
+type Group =
+  | { readonly observations: ObservationsMessage[] }
+  | { readonly tails: TailMessage[] }
+  | { readonly other: Other };
 
 const TOUCH_EVERY_MS = 5000;
 /** What shows that not only the agent lives but its cluster answers. A capacity report says so by itself. */
@@ -46,9 +61,14 @@ export function receiver(options: {
     if (messages.some((message) => ANSWERS.includes(message.$case))) await touch();
     for (const group of grouped(messages)) {
       if (!stream.isOpen()) return;
-      const ours = Array.isArray(group) ? await observations(group) : await other(group);
-      if (!ours) return options.fenced();
+      if (!(await take(group))) return options.fenced();
     }
+  };
+
+  const take = (group: Group): Promise<boolean> => {
+    if ('observations' in group) return observations(group.observations);
+    if ('tails' in group) return tails(group.tails);
+    return other(group.other);
   };
 
   const touch = async () => {
@@ -64,6 +84,20 @@ export function receiver(options: {
     if (stored === null) return false;
     for (const runId of stored.unknown) warn(`an observation of run ${runId}, which is not known on this cluster`);
     for (const message of group) await stream.write({ $case: 'ack', value: { counter: message.counter } });
+    return true;
+  };
+
+  const tails = async (group: readonly TailMessage[]): Promise<boolean> => {
+    const stored = await storeLogTails(
+      db,
+      session,
+      group.flatMap((tail) => logTailFromWire(tail, warn) ?? []),
+    );
+    if (stored === null) return false;
+    const complete = new Set(group.flatMap(({ runId, last }) => (last ? runId : [])));
+    const runIds = stored.filter((runId) => complete.delete(runId));
+    for (const runId of complete) warn(`the end of an output of run ${plainText(runId, 60)}, which has not ended here`);
+    if (runIds.length > 0) await stream.write({ $case: 'logTailsStored', value: { runIds } });
     return true;
   };
 
@@ -114,14 +148,18 @@ export function receiver(options: {
   return { handle, stop: capacity.stop };
 }
 
-/** Neighbouring observations together, everything else alone, in the order of arrival. */
-function grouped(messages: readonly FromAgent[]): (ObservationsMessage[] | Other)[] {
-  const groups: (ObservationsMessage[] | Other)[] = [];
+/** Neighbouring observations together, neighbouring tails too, everything else alone, in the order of arrival. */
+function grouped(messages: readonly FromAgent[]): Group[] {
+  const groups: Group[] = [];
   for (const message of messages) {
     const last = groups.at(-1);
-    if (message.$case !== 'observations') groups.push(message);
-    else if (Array.isArray(last)) last.push(message.value);
-    else groups.push([message.value]);
+    if (message.$case === 'observations') {
+      if (last && 'observations' in last) last.observations.push(message.value);
+      else groups.push({ observations: [message.value] });
+    } else if (message.$case === 'logTail') {
+      if (last && 'tails' in last) last.tails.push(message.value);
+      else groups.push({ tails: [message.value] });
+    } else groups.push({ other: message });
   }
   return groups;
 }

@@ -3,6 +3,7 @@ import { parseRangeSet } from '@switchyard/core/spec/range-set.ts';
 import type * as proto from '@switchyard/proto/switchyard/v1/agent.ts';
 import type { InventoryRun } from '../db/apply-inventory.ts';
 import type { RunObservation } from '../db/apply-observations.ts';
+import { type LogTail, MOST_TAIL_BYTES } from '../db/log-tails.ts';
 import type { Stray } from '../db/save-strays.ts';
 
 /** Called with one sentence for everything an agent said that was left out. */
@@ -68,6 +69,18 @@ export function strayFromWire(wire: proto.Stray): Stray {
     nativeState: plainText(wire.nativeState, 255),
     nativeSubmittedAtMs: knownTimeMs(wire.nativeSubmittedAtMs),
   };
+}
+
+const MOST_INTEGER = 2_147_483_647;
+
+/** The end of an output, cut to what one row may hold; null when it cannot be told whose it is. */
+export function logTailFromWire({ runId, task, rank, offset, data }: proto.LogTail, warn: Warn): LogTail | null {
+  if (!isUuid(runId) || task > MOST_INTEGER || rank > MOST_INTEGER || !Number.isSafeInteger(offset + data.length)) {
+    warn(`the end of an output of task ${task}, rank ${rank}, run '${plainText(runId, 60)}'`);
+    return null;
+  }
+  const cut = Math.max(0, data.length - MOST_TAIL_BYTES);
+  return { runId, task, rank, offset: offset + cut, data: data.subarray(cut) };
 }
 
 function startedFromWire(text: string, warn: Warn): string {

@@ -6,6 +6,7 @@ import { visibleJob } from './visible-job.ts';
 export type LogToFollow = {
   readonly jobId: string;
   readonly task: number;
+  readonly rank: number;
   readonly stream: 'stdout' | 'stderr';
   readonly offset: number;
 };
@@ -41,12 +42,14 @@ export async function followLog(request: FastifyRequest, reply: FastifyReply, lo
       if (followed !== null && followed !== run.id) offset = 0;
       followed = run.id;
       const waitMs = job.endedAt === null ? WAIT_MS : 0;
-      const piece = { run, task: log.task, stream: log.stream, offset, limitBytes: PIECE_BYTES, waitMs };
+      const { task, rank, stream: name } = log;
+      const piece = { run, task, rank, stream: name, offset, limitBytes: PIECE_BYTES, waitMs };
       const asked = performance.now();
-      const chunk = await readLogPiece(request.server.parts, piece);
+      const chunk = await readLogPiece(request.server.parts, request.principal.viewer, piece);
       if (chunk !== null && chunk.data.length > 0) {
-        await stream.send({ data: { offset, data: chunk.data.toString('base64') } });
-        offset += chunk.data.length;
+        const hint = chunk.isTail ? { tail: true } : {};
+        await stream.send({ data: { offset: chunk.offset, data: chunk.data.toString('base64'), ...hint } });
+        offset = chunk.offset + chunk.data.length;
       } else if (chunk?.end || isOver(job)) {
         await stream.send({ event: 'end', data: { offset, ...problem(chunk?.problem, chunk === null) } });
         break;

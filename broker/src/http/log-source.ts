@@ -1,14 +1,17 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { contains, formatRangeSet, rangeSet } from '@switchyard/core/spec/range-set.ts';
 import { taskSet } from '@switchyard/core/spec/task-set.ts';
+import type { Viewer } from '../db/as-principal.ts';
 import type { JobDetail, RunDetail } from '../db/get-job.ts';
 import { createLogRead, type LogChunk, takeLogChunk } from '../db/log-reads.ts';
+import { readLogTail } from '../db/log-tails.ts';
 import { SwitchyardError } from '../errors.ts';
 import type { Parts } from './parts.ts';
 
 export type LogPiece = {
   readonly run: RunDetail;
   readonly task: number;
+  readonly rank: number;
   readonly stream: 'stdout' | 'stderr';
   readonly offset: number;
   readonly limitBytes: number;
@@ -16,11 +19,39 @@ export type LogPiece = {
   readonly waitMs: number;
 };
 
+/** What came of it. Its offset is beyond the one that was asked for where what lies between is gone. */
+export type LogAnswer = LogChunk & {
+  /** The cluster holds nothing of the run any more: this is of the end of the output, which was kept here. */
+  readonly isTail: boolean;
+};
+
 /** Beyond the agent's own waiting: one way to the agent, one look at the file, one way back. */
 const ANSWER_WITHIN_MS = 10_000;
 
-/** Asks the cluster of the run for a piece of its output and waits for the answer; null when none came in time. */
-export async function readLogPiece({ db, notifications }: Parts, piece: LogPiece): Promise<LogChunk | null> {
+/** A piece of output from where it is: the cluster of the run, or what was kept of it here. Null when no answer came in time. */
+export async function readLogPiece(parts: Parts, viewer: Viewer, piece: LogPiece): Promise<LogAnswer | null> {
+  const tail = () => readTail(parts, viewer, piece);
+  const kept = piece.run.forgottenAt === null ? null : await tail();
+  if (kept !== null) return kept;
+  const chunk = await askCluster(parts, piece);
+  const isFine = chunk !== null && (chunk.problem === '' || chunk.data.length > 0);
+  // It may have been forgotten while we asked, and a cluster out of sight may have handed its output over before.
+  const instead = isFine ? null : await tail();
+  return instead ?? (chunk && { ...chunk, isTail: false });
+}
+
+async function readTail({ db }: Parts, viewer: Viewer, piece: LogPiece): Promise<LogAnswer | null> {
+  const { run, task, rank, limitBytes } = piece;
+  const tail = await readLogTail(db, viewer, { runId: run.id, task, rank });
+  if (tail === null) return null;
+  const offset = Math.max(piece.offset, tail.offset);
+  const data = tail.data.subarray(offset - tail.offset, offset - tail.offset + limitBytes);
+  const end = offset + data.length >= tail.offset + tail.data.length;
+  return { offset, data, end, problem: '', isTail: true };
+}
+
+/** Asks the session of the cluster and waits for its answer. */
+async function askCluster({ db, notifications }: Parts, piece: LogPiece): Promise<LogChunk | null> {
   const { run, waitMs, ...what } = piece;
   const id = randomUUIDv7();
   const watch = notifications.watch((notification) => notification.t === 'logs' && notification.id === id);
@@ -56,6 +87,14 @@ export function taskToRead(job: JobDetail, task: number | undefined): number {
   if (!contains(tasks, meant))
     throw new SwitchyardError('invalid_request', `Job ${job.number} has no task ${meant}.`, { hint: known });
   return meant;
+}
+
+/** The node whose output is meant, where each node of a job has one of its own. */
+export function rankToRead(job: JobDetail, rank: number): number {
+  const nodes = job.spec.resources?.nodes ?? 1;
+  if (rank < nodes) return rank;
+  const known = nodes === 1 ? 'runs on one node, whose rank is 0' : `runs on ${nodes} nodes, ranks 0 to ${nodes - 1}`;
+  throw new SwitchyardError('invalid_request', `Job ${job.number} has no rank ${rank}: it ${known}.`);
 }
 
 /** The run whose output a task has: the newest that started it, else the newest that may still start it. */

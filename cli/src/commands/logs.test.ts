@@ -38,6 +38,43 @@ test('a long output is read piece by piece', async () => {
   expect(broker.received.map(({ query }) => query.get('offset'))).toEqual(['0', String(size)]);
 });
 
+test('--rank names a node', async () => {
+  broker.on(LOGS, () => ({ body: Buffer.from('x') }));
+  await yard('logs', '42', '--rank', '3');
+  expect(broker.received[0]!.query.get('rank')).toBe('3');
+});
+
+test('output whose beginning is gone is said to be, on standard error alone', async () => {
+  const headers = { 'switchyard-offset': '1000', 'switchyard-next-offset': '1003', 'switchyard-end': 'true' };
+  broker.on(LOGS, () => ({ body: Buffer.from('end'), headers }));
+  const ran = await yard('logs', '42');
+  expect([ran.code, ran.stdout]).toEqual([0, 'end']);
+  expect(ran.stderr).toBe(
+    '(1000 bytes before this are gone: of output that goes away with its job only the end is kept)\n',
+  );
+  expect(await yard('logs', '42', '--tail', '2')).toMatchObject({ stdout: 'nd', stderr: '' });
+});
+
+test('what goes away while it is read leaves a gap that is named', async () => {
+  broker.on(LOGS, ({ query }) => {
+    const [body, offset, next] = query.get('offset') === '0' ? ['one', 0, 50] : ['two', 50, 53];
+    return {
+      body: Buffer.from(String(body)),
+      headers: { 'switchyard-offset': `${offset}`, 'switchyard-next-offset': `${next}` },
+    };
+  });
+  const ran = await yard('logs', '42');
+  expect(ran.stdout).toBe('onetwo');
+  expect(ran.stderr).toContain('47 bytes before this are gone');
+});
+
+test('-f of output whose beginning is gone says so', async () => {
+  broker.on(LOGS, () => eventStream([piece(40, 'end'), end()]));
+  const ran = await yard('logs', '-f', '42');
+  expect(ran.stdout).toBe('end');
+  expect(ran.stderr).toContain('40 bytes before this are gone');
+});
+
 test('--tail prints the last bytes alone', async () => {
   broker.on(LOGS, () => ({ body: Buffer.from('one two three') }));
   expect((await yard('logs', '42', '--tail', '5')).stdout).toBe('three');

@@ -7,7 +7,7 @@ import { parseWhole } from '../option-values.ts';
 import { steadyEvents } from '../watch/steady-events.ts';
 import { untilInterrupted } from '../watch/until-interrupted.ts';
 
-type Options = { follow?: true; stderr?: true; task?: number; tail?: number };
+type Options = { follow?: true; stderr?: true; task?: number; rank?: number; tail?: number };
 
 /** `yard logs`: the bytes as they lie on the cluster, none added and none changed. */
 export const defineLogs: DefineCommand = (command, cli) => {
@@ -16,6 +16,7 @@ export const defineLogs: DefineCommand = (command, cli) => {
     .option('-f, --follow', 'go on until the output has ended')
     .option('--stderr', 'the errors, where they have a file of their own')
     .option('--task <n>', 'task of an array', parseWhole)
+    .option('--rank <n>', 'node of a job of several nodes, where each has an output of its own', parseWhole)
     .option('--tail <bytes>', 'only so many bytes of the end', parseWhole)
     .action(async (id: string, options: Options) => {
       const { job, task } = parseJobId(id);
@@ -23,17 +24,35 @@ export const defineLogs: DefineCommand = (command, cli) => {
         throw usage(`${id} and --task ${options.task} name different tasks.`);
       const client = await cli.connect();
       const path = `/v1/jobs/${job}/logs`;
-      const query = { stream: options.stderr ? 'stderr' : 'stdout', task: options.task ?? task ?? undefined };
+      const query = {
+        stream: options.stderr ? 'stderr' : 'stdout',
+        task: options.task ?? task ?? undefined,
+        rank: options.rank,
+      };
       await untilInterrupted(cli, async (signal) => {
         const from = options.tail === undefined ? 0 : await tail(cli, client, path, query, options.tail, signal);
         if (options.follow) await follow(cli, client, path, query, from, signal);
         else if (options.tail === undefined)
-          await whole(client, path, query, signal, (data) => writeSlowly(cli.io.stdout, data));
+          await whole(client, path, query, signal, {
+            take: (data) => writeSlowly(cli.io.stdout, data),
+            gone: (bytes) => sayGone(cli, bytes),
+          });
       });
     });
 };
 
 const PIECE_BYTES = 4 * 1_048_576;
+
+/** Output that went away with its job: the broker keeps only the end. */
+function sayGone(cli: Cli, bytes: number): void {
+  say(cli, `(${bytes} bytes before this are gone: of output that goes away with its job only the end is kept)`);
+}
+
+type Reader = {
+  readonly take: (data: Uint8Array) => void | Promise<void>;
+  /** So many bytes that should come now are not there any more. */
+  readonly gone: (bytes: number) => void;
+};
 
 /** Reads piece by piece to the present end; answers with its offset. */
 async function whole(
@@ -41,13 +60,17 @@ async function whole(
   path: string,
   query: Query,
   signal: AbortSignal,
-  take: (data: Uint8Array) => void | Promise<void>,
+  { take, gone }: Reader,
 ): Promise<number> {
-  for (let offset = 0; ; ) {
+  for (let offset = 0, seen = 0; ; ) {
     const { data, headers } = await client.bytes(path, { ...query, offset, limit: PIECE_BYTES }, signal);
+    const begin = Number(headers.get('switchyard-offset') ?? offset);
+    if (begin > seen && data.length > 0) gone(begin - seen);
     await take(data);
-    offset += data.length;
-    if (data.length === 0 || data.length < PIECE_BYTES || headers.get('switchyard-end') === 'true') return offset;
+    seen = begin + data.length;
+    offset = Number(headers.get('switchyard-next-offset') ?? seen);
+    const isLast = data.length < PIECE_BYTES && offset <= seen;
+    if (isLast || headers.get('switchyard-end') === 'true') return seen;
   }
 }
 
@@ -61,10 +84,18 @@ async function tail(
   signal: AbortSignal,
 ): Promise<number> {
   let kept = Buffer.alloc(0);
-  const end = await whole(client, path, query, signal, (data) => {
-    const both = Buffer.concat([kept, data]);
-    kept = Buffer.from(both.subarray(Math.max(0, both.length - bytes)));
+  let before = 0;
+  const end = await whole(client, path, query, signal, {
+    take: (data) => {
+      const both = Buffer.concat([kept, data]);
+      kept = Buffer.from(both.subarray(Math.max(0, both.length - bytes)));
+    },
+    gone: (missing) => {
+      kept = Buffer.alloc(0);
+      before = missing;
+    },
   });
+  if (before > 0 && kept.length < bytes) sayGone(cli, before);
   await writeSlowly(cli.io.stdout, kept);
   return end;
 }
@@ -87,6 +118,7 @@ async function follow(
     }
     if (typeof piece.data !== 'string' || typeof piece.offset !== 'number') continue;
     if (piece.offset < offset) say(cli, '(it was started again: output of the new run)');
+    if (piece.offset > offset) sayGone(cli, piece.offset - offset);
     const bytes = Buffer.from(piece.data, 'base64');
     await writeSlowly(cli.io.stdout, bytes);
     offset = piece.offset + bytes.length;

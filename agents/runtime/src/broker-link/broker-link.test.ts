@@ -125,8 +125,8 @@ function fakeBackend() {
     cancelStray: async ({ nativeId }) => {
       calls.push(`stray ${nativeId}`);
     },
-    readLog: async ({ offset, limitBytes, stream }) => ({
-      data: Buffer.from(`${stream} ${offset} ${limitBytes}`),
+    readLog: async ({ offset, limitBytes, stream, rank }) => ({
+      data: Buffer.from(`${stream} ${offset} ${limitBytes} ${rank}`),
       end: true,
       problem: '',
     }),
@@ -323,6 +323,22 @@ describe('what the broker asks', () => {
     expect((await broker.expect('forgotten', ({ runIds }) => runIds.includes(second))).runIds).toContain(second);
   });
 
+  it('gives the ends of outputs to the broker first, and forgets what the broker keeps', async () => {
+    const [withTails, without] = [randomUUID(), randomUUID()];
+    cluster.backend.logTails = async function* (runId) {
+      if (runId !== withTails) return;
+      for (const task of [1, 2]) yield { runId, task, rank: 0, offset: 5, data: Buffer.from(`of ${task}`) };
+    };
+    broker.send({ $case: 'forget', value: { runIds: [withTails, without] } });
+    expect((await broker.expect('forgotten')).runIds).toEqual([without]);
+    const first = await broker.expect('logTail');
+    expect(first).toEqual({ runId: withTails, task: 1, rank: 0, offset: 5, data: Buffer.from('of 1'), last: false });
+    await broker.expect('logTail', ({ task, last }) => task === 2 && last);
+    expect(cluster.calls).toEqual(['forget 1']);
+    broker.send({ $case: 'logTailsStored', value: { runIds: [withTails] } });
+    await broker.expect('forgotten', ({ runIds }) => runIds.includes(withTails));
+  });
+
   it('a piece of output, never more than a mebibyte', async () => {
     const value = {
       readId: 'r',
@@ -332,10 +348,11 @@ describe('what the broker asks', () => {
       offset: 7,
       limitBytes: 4_000_000_000,
       waitMs: 0,
+      rank: 2,
     };
     broker.send({ $case: 'logRead', value });
     const chunk = await broker.expect('logChunk');
-    expect([Buffer.from(chunk.data).toString(), chunk.offset, chunk.end]).toEqual(['stderr 7 1048576', 7, true]);
+    expect([Buffer.from(chunk.data).toString(), chunk.offset, chunk.end]).toEqual(['stderr 7 1048576 2', 7, true]);
   });
 });
 

@@ -4,6 +4,7 @@ import { createLimiter } from '../limiter.ts';
 import type { BrokerStream, FromBroker } from './broker-stream.ts';
 import { checkOffer } from './check-offer.ts';
 import type { LinkParts } from './session.ts';
+import { createTailKeeper } from './tail-keeper.ts';
 
 export type MessageHandler = { handle(message: FromBroker): void };
 
@@ -28,7 +29,9 @@ export function createMessageHandler(
   const reads = createLimiter(CONCURRENT_LOG_READS);
   /** Messages that are being worked on: their repeats need no second worker. */
   const underWay = new Set<string>();
+  const tails = createTailKeeper({ backend, stream, log });
   const toForget = new Set<string>();
+  let forgetting = false;
 
   const report = (status: RunStatus) => {
     outbox.put([status]);
@@ -54,17 +57,27 @@ export function createMessageHandler(
     return known.find(({ order }) => order.runId === runId)?.status;
   };
 
+  /** More may come, or come again, while these are being forgotten. */
   const forget = async () => {
-    const runIds = [...toForget];
-    toForget.clear();
-    const forgotten = await backend.forget(runIds);
-    if (forgotten.length > 0) await stream.write({ $case: 'forgotten', value: { runIds: [...forgotten] } });
+    if (forgetting) return;
+    forgetting = true;
+    try {
+      while (toForget.size > 0) {
+        await delay(FORGET_TOGETHER_MS);
+        const runIds = [...toForget];
+        toForget.clear();
+        const forgotten = await backend.forget(runIds);
+        if (forgotten.length > 0) await stream.write({ $case: 'forgotten', value: { runIds: [...forgotten] } });
+      }
+    } finally {
+      forgetting = false;
+    }
   };
 
   const readLog = async ({ readId, stream: name, limitBytes, ...rest }: Value<'logRead'>) => {
     const from = name === 'stderr' ? 'stderr' : 'stdout';
     const slice = await backend
-      .readLog({ ...rest, rank: 0, stream: from, limitBytes: Math.min(limitBytes, MOST_LOG_BYTES) })
+      .readLog({ ...rest, stream: from, limitBytes: Math.min(limitBytes, MOST_LOG_BYTES) })
       .catch((error: Error) => ({ data: new Uint8Array(), end: true, problem: error.message }));
     const data = Buffer.from(slice.data);
     const { end, problem } = slice;
@@ -79,16 +92,13 @@ export function createMessageHandler(
       .finally(() => underWay.delete(key));
   };
 
-  const queueForget = (runIds: readonly string[]) => {
-    for (const runId of runIds) toForget.add(runId);
-    work('forget', 'runs could not be forgotten', async () => {
-      // More may come, or come again, while these are being forgotten.
-      while (toForget.size > 0) {
-        await delay(FORGET_TOGETHER_MS);
-        await forget();
-      }
+  /** An output that goes away with its run goes to the broker first; one that takes its time keeps no other run. */
+  const queueForget = (runId: string) =>
+    work(`forget:${runId}`, `run ${runId} could not be forgotten`, async () => {
+      if (!(await tails.keep(runId))) return;
+      toForget.add(runId);
+      forget().catch((error: Error) => log.warn(`runs could not be forgotten: ${error.message}`));
     });
-  };
 
   return {
     handle: (message) => {
@@ -112,7 +122,10 @@ export function createMessageHandler(
           );
         }
         case 'forget':
-          return queueForget(message.value.runIds);
+          for (const runId of message.value.runIds) queueForget(runId);
+          return;
+        case 'logTailsStored':
+          return tails.stored(message.value.runIds);
         case 'ack':
           outbox.acknowledge(message.value.counter);
           return parts.flush();

@@ -36,6 +36,7 @@ export interface SessionRequest {
     | //
     /** Nothing new since the last message: the agent and its cluster answer. */
     { $case: "alive"; value: Alive }
+    | { $case: "logTail"; value: LogTail }
     | undefined;
 }
 
@@ -51,6 +52,7 @@ export interface SessionResponse {
     | { $case: "logRead"; value: LogRead }
     | { $case: "cancelStray"; value: CancelStray }
     | { $case: "placementNumber"; value: PlacementNumber }
+    | { $case: "logTailsStored"; value: LogTailsStored }
     | undefined;
 }
 
@@ -203,6 +205,8 @@ export interface LogRead {
   limitBytes: number;
   /** How long to wait for new bytes before answering with none. */
   waitMs: number;
+  /** Which node of a job of several nodes, where each has an output of its own; 0 is the first. */
+  rank: number;
 }
 
 export interface LogChunk {
@@ -213,6 +217,26 @@ export interface LogChunk {
   end: boolean;
   /** Why nothing can be read, for people; empty when all is well. */
   problem: string;
+}
+
+/**
+ * The last bytes of an output that goes away with its run: at most 64 KiB for each task and rank and 1 MiB for a run. Sent
+ * when the broker asks to forget the run; only what was stored is forgotten. A cluster whose output is files sends none.
+ */
+export interface LogTail {
+  runId: string;
+  task: number;
+  rank: number;
+  /** Where data begins in the whole output. */
+  offset: number;
+  data: Buffer;
+  /** True for the last tail of this run. */
+  last: boolean;
+}
+
+/** Answer to the last tails of these runs: the broker keeps all that it got of them. */
+export interface LogTailsStored {
+  runIds: string[];
 }
 
 /** Native jobs that carry our marker and cannot win their claim, or whose run nobody knows. */
@@ -270,6 +294,9 @@ export const SessionRequest: MessageFns<SessionRequest> = {
         break;
       case "alive":
         Alive.encode(message.message.value, writer.uint32(66).fork()).join();
+        break;
+      case "logTail":
+        LogTail.encode(message.message.value, writer.uint32(74).fork()).join();
         break;
     }
     return writer;
@@ -352,6 +379,14 @@ export const SessionRequest: MessageFns<SessionRequest> = {
             message.message = { $case: "alive", value: Alive.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.message = { $case: "logTail", value: LogTail.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -398,6 +433,9 @@ export const SessionResponse: MessageFns<SessionResponse> = {
         break;
       case "placementNumber":
         PlacementNumber.encode(message.message.value, writer.uint32(74).fork()).join();
+        break;
+      case "logTailsStored":
+        LogTailsStored.encode(message.message.value, writer.uint32(82).fork()).join();
         break;
     }
     return writer;
@@ -486,6 +524,14 @@ export const SessionResponse: MessageFns<SessionResponse> = {
             }
 
             message.message = { $case: "placementNumber", value: PlacementNumber.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.message = { $case: "logTailsStored", value: LogTailsStored.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1838,7 +1884,7 @@ export const TaskEnd: MessageFns<TaskEnd> = {
 };
 
 function createBaseLogRead(): LogRead {
-  return { readId: "", runId: "", task: 0, stream: "", offset: 0, limitBytes: 0, waitMs: 0 };
+  return { readId: "", runId: "", task: 0, stream: "", offset: 0, limitBytes: 0, waitMs: 0, rank: 0 };
 }
 
 export const LogRead: MessageFns<LogRead> = {
@@ -1863,6 +1909,9 @@ export const LogRead: MessageFns<LogRead> = {
     }
     if (message.waitMs !== 0) {
       writer.uint32(56).uint32(message.waitMs);
+    }
+    if (message.rank !== 0) {
+      writer.uint32(64).uint32(message.rank);
     }
     return writer;
   },
@@ -1934,6 +1983,14 @@ export const LogRead: MessageFns<LogRead> = {
             }
 
             message.waitMs = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.rank = reader.uint32();
             continue;
           }
         }
@@ -2024,6 +2081,153 @@ export const LogChunk: MessageFns<LogChunk> = {
             }
 
             message.problem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogTail(): LogTail {
+  return { runId: "", task: 0, rank: 0, offset: 0, data: Buffer.alloc(0), last: false };
+}
+
+export const LogTail: MessageFns<LogTail> = {
+  encode(message: LogTail, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.task !== 0) {
+      writer.uint32(16).uint32(message.task);
+    }
+    if (message.rank !== 0) {
+      writer.uint32(24).uint32(message.rank);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(32).uint64(message.offset);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(42).bytes(message.data);
+    }
+    if (message.last !== false) {
+      writer.uint32(48).bool(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogTail {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogTail();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.task = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rank = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.last = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLogTailsStored(): LogTailsStored {
+  return { runIds: [] };
+}
+
+export const LogTailsStored: MessageFns<LogTailsStored> = {
+  encode(message: LogTailsStored, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.runIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogTailsStored {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogTailsStored();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runIds.push(reader.string());
             continue;
           }
         }
