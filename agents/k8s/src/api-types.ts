@@ -11,6 +11,7 @@ export type ObjectMeta = {
   readonly creationTimestamp?: string;
   /** Set: it is being deleted. */
   readonly deletionTimestamp?: string;
+  readonly deletionGracePeriodSeconds?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly OwnerReference[];

@@ -151,7 +151,7 @@ export function noteEnd(run: TrackedRun, tasks: Iterable<number>, end: End): voi
 }
 
 /** Tasks that ended alike are one end, from the first start to the last end, so that a large array stays a small message. */
-function grouped(ends: readonly TaskEnd[], fresh: RangeSet, end: End): TaskEnd[] {
+export function grouped(ends: readonly TaskEnd[], fresh: RangeSet, end: End): TaskEnd[] {
   const at = ends.findIndex((other) => likeness(other) === likeness(end));
   const other = ends[at];
   if (!other) return [...ends, { ...end, tasks: formatRangeSet(fresh) }];

@@ -1,0 +1,98 @@
+import type { End } from '@switchyard/core/lifecycle/evidence.ts';
+import { notStarted, type PodSetting, podEnd } from './pod-end.ts';
+import { containerStartedMs, isOver, type PodFacts } from './pod-facts.ts';
+import { noteEnd, noteStart, type RunFacts } from './run-facts.ts';
+
+/** A gang is one task: it starts when its pods are let go, and ends when the last of them has. */
+export function settleGang(run: RunFacts, setting: PodSetting): void {
+  const pods = [...run.pods.values()];
+  const goAtMs = Math.min(...pods.flatMap(({ goAtMs }) => (goAtMs > 0 ? [goAtMs] : [])));
+  const task = run.tasks[0]?.[0];
+  if (task === undefined || pods.length === 0) return;
+  if (goAtMs !== Infinity) noteStart(run, task, goAtMs);
+  const ends = pods.map((pod) => podEnd(pod, setting));
+  if (goAtMs === Infinity) {
+    if (pods.every(isAway)) noteEnd(run, run.tasks, neverLetGo(run, pods, ends, setting));
+    return;
+  }
+  const known = ends.filter((end) => end !== null);
+  // The pods that are left are being ended by the Job controller; a node that is lost for good does not hold up the rest.
+  if (known.length === pods.length)
+    noteEnd(run, run.tasks, { ...worst(known), startedAtMs: goAtMs, ...lastEnd(known) });
+}
+
+/** Pods that run and could be let go: all of them, once each, none on its way out. */
+export function isWhole(run: RunFacts): boolean {
+  const up = [...run.pods.values()].filter((pod) => pod.container.kind === 'running' && !isLeaving(pod));
+  return run.gang > 0 && new Set(up.map(({ index }) => index)).size === run.gang;
+}
+
+export function isLetGo(run: RunFacts): boolean {
+  return [...run.pods.values()].some(({ goAtMs }) => goAtMs > 0);
+}
+
+/** When the wait for the rest of the gang began; 0: none of it has a node. */
+export function firstBoundMs(run: RunFacts): number {
+  const times = [...run.pods.values()].flatMap((pod) =>
+    pod.node !== '' && !pod.gone ? [pod.boundAtMs || pod.createdAtMs] : [],
+  );
+  return times.length === 0 ? 0 : Math.min(...times);
+}
+
+/** Which pods are not up and why, in a sentence. */
+export function whatIsMissing(run: RunFacts): string {
+  const pods = [...run.pods.values()].filter((pod) => !isLeaving(pod)).sort((left, right) => left.index - right.index);
+  const up = pods.filter(({ container }) => container.kind === 'running');
+  const waiting = pods
+    .filter(({ container }) => container.kind !== 'running')
+    .map((pod) => `${pod.name}: ${reasonOf(pod)}`);
+  const unmade = run.gang - pods.length;
+  const notMade = unmade > 0 ? [`${unmade} not made: ${run.createFailure?.message || 'no reason is known'}`] : [];
+  return `${up.length} of ${run.gang} pods are up; ${[...waiting, ...notMade].join('; ')}`;
+}
+
+function reasonOf({ unschedulable, container, node }: PodFacts): string {
+  if (node === '') return unschedulable || 'not yet scheduled';
+  return container.kind === 'waiting' ? container.message || container.reason : 'being made';
+}
+
+function isLeaving(pod: PodFacts): boolean {
+  return pod.gone || pod.deletedAtMs > 0 || isOver(pod);
+}
+
+/** Nothing of it can be let go any more. */
+function isAway(pod: PodFacts): boolean {
+  return pod.gone || isOver(pod) || (pod.node === '' && pod.deletedAtMs > 0);
+}
+
+/** No payload of it has started, whatever became of its pods. */
+function neverLetGo(
+  run: RunFacts,
+  pods: readonly PodFacts[],
+  ends: readonly (End | null)[],
+  { asked }: PodSetting,
+): End {
+  if (asked === 'give back') return { ...notStarted(asked), detail: whatIsMissing(run) };
+  if (asked) return notStarted(asked);
+  const native = ends.find((end) => end?.outcome === 'cancelled');
+  if (native)
+    return { outcome: 'cancelled', reason: 'cancelled_natively', detail: native.detail ?? 'somebody deleted it' };
+  const ran = pods.find((pod) => containerStartedMs(pod) > 0);
+  const detail = `its pods were never up together; ${ran ? `${ran.name} ended ${ran.message || 'while it waited'}` : whatIsMissing(run)}`;
+  return { outcome: 'refused', reason: 'rejected', detail };
+}
+
+/** The end of the one that failed first: the others are then ended by the Job controller, and that says nothing. */
+function worst(ends: readonly End[]): End {
+  const failed = ends.filter(({ outcome }) => outcome === 'failed');
+  const cancelled = ends.filter(({ outcome }) => outcome === 'cancelled');
+  const byUser = cancelled.find(({ reason }) => reason === 'cancelled_by_user');
+  if (byUser) return byUser;
+  const first = failed.sort((left, right) => (left.endedAtMs ?? Infinity) - (right.endedAtMs ?? Infinity))[0];
+  return first ?? cancelled[0] ?? ends[0]!;
+}
+
+function lastEnd(ends: readonly End[]): Pick<End, 'endedAtMs'> {
+  const times = ends.flatMap(({ endedAtMs }) => endedAtMs ?? []);
+  return times.length === 0 ? {} : { endedAtMs: Math.max(...times) };
+}

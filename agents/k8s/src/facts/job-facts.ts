@@ -1,0 +1,68 @@
+import { parseRangeSet, type RangeSet } from '@switchyard/core/spec/range-set.ts';
+import type { Job } from '../api-types.ts';
+import { WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
+import { momentMs } from './moment.ts';
+
+/** What this agent keeps of one of its Jobs. */
+export type JobFacts = {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly createdAtMs: number;
+  readonly deleting: boolean;
+  readonly suspended: boolean;
+  /** The final conditions: all its pods have ended. */
+  readonly finished: { readonly kind: 'complete' | 'failed'; readonly reason: string; readonly message: string } | null;
+  readonly finishedAtMs: number;
+  /** It will end so; pods of it may still run. */
+  readonly failing: boolean;
+  readonly completedIndexes: RangeSet;
+  readonly failedIndexes: RangeSet;
+  /** What this agent wrote before it took pods away. */
+  readonly asked: Asked | null;
+};
+
+/** What was asked of a run: that it does not start, or that it ends. */
+export type Asked = 'withdraw' | 'cancel' | 'give back';
+
+export function jobFacts({ metadata, spec, status }: Job): JobFacts {
+  const condition = (type: string) => status?.conditions?.find((each) => each.type === type && each.status === 'True');
+  const complete = condition('Complete');
+  const failed = condition('Failed');
+  const last = complete ?? failed;
+  return {
+    uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion ?? '',
+    createdAtMs: momentMs(metadata.creationTimestamp),
+    deleting: Boolean(metadata.deletionTimestamp),
+    suspended: spec?.suspend === true,
+    finished: last
+      ? { kind: complete ? 'complete' : 'failed', reason: last.reason ?? '', message: last.message ?? '' }
+      : null,
+    finishedAtMs: momentMs(last?.lastTransitionTime),
+    failing: failed !== undefined || condition('FailureTarget') !== undefined,
+    completedIndexes: indexSet(status?.completedIndexes),
+    failedIndexes: indexSet(status?.failedIndexes),
+    asked: askedOf(metadata.annotations?.[WITHDRAW_ASKED_ANNOTATION]),
+  };
+}
+
+/** What is known after one more version of the same Job, of whatever age. */
+export function mergeJob(before: JobFacts | null, now: JobFacts): JobFacts {
+  if (before === null || before.uid !== now.uid) return now;
+  const isOlder = before.finished !== null && now.finished === null;
+  return {
+    ...(isOlder ? before : now),
+    deleting: before.deleting || now.deleting,
+    failing: before.failing || now.failing,
+    asked: now.asked ?? before.asked,
+  };
+}
+
+function indexSet(text: string | undefined): RangeSet {
+  const parsed = text ? parseRangeSet(text) : null;
+  return parsed?.ok ? parsed.set : [];
+}
+
+function askedOf(text: string | undefined): Asked | null {
+  return text === 'withdraw' || text === 'cancel' || text === 'give back' ? text : null;
+}

@@ -1,0 +1,75 @@
+import type { End } from '@switchyard/core/lifecycle/evidence.ts';
+import { contains, difference, fromIndexes, intersection, type RangeSet } from '@switchyard/core/spec/range-set.ts';
+import { settleGang } from './gang.ts';
+import { nativeStateOf } from './native-state.ts';
+import { notStarted, type PodSetting, podEnd } from './pod-end.ts';
+import { containerStartedMs, type PodFacts } from './pod-facts.ts';
+import { hasEnded, noteEnd, noteStart, openTasks, type RunFacts, taskOfIndex, tasksOfIndexes } from './run-facts.ts';
+
+/** Brings a run up to date with what is known of its Job and pods: starts, ends, native state. Only ever forward. */
+export function settleRun(run: RunFacts, when: { readonly nowMs: number; readonly lostNodeMs: number }): void {
+  const setting: PodSetting = {
+    ...when,
+    job: run.jobGone ? null : run.job,
+    asked: run.cancelWanted ? 'cancel' : run.asked,
+    eviction: run.eviction,
+  };
+  if (!hasEnded(run)) {
+    if (run.gang > 0) settleGang(run, setting);
+    else for (const pod of inOrder(run)) settlePod(run, pod, setting);
+    settlePodless(run, setting);
+  }
+  nativeStateOf(run);
+}
+
+/** What is gone without ever being bound says least. */
+function inOrder(run: RunFacts): PodFacts[] {
+  const saysLittle = (pod: PodFacts) => (pod.gone && pod.node === '' ? 1 : 0);
+  return [...run.pods.values()].sort((left, right) => saysLittle(left) - saysLittle(right));
+}
+
+function settlePod(run: RunFacts, pod: PodFacts, setting: PodSetting): void {
+  const task = taskOfIndex(run, pod.index);
+  if (task === null || contains(run.ended, task)) return;
+  const startedAtMs = containerStartedMs(pod);
+  if (startedAtMs > 0) noteStart(run, task, startedAtMs);
+  const end = podEnd(pod, setting);
+  if (end) noteEnd(run, [[task, task]], honest(run, task, end));
+}
+
+/** Never started is only what has not: a second pod of the same index changes nothing. */
+function honest(run: RunFacts, task: number, end: End): End {
+  const neverStarted = end.outcome === 'withdrawn' || end.outcome === 'refused';
+  if (!neverStarted || !contains(run.started, task)) return end;
+  return { outcome: 'failed', reason: 'unknown_end', detail: 'it started, and its pod was taken away' };
+}
+
+/** Tasks of which no pod is left that could still say something, once the Job is over or gone and this was confirmed. */
+function settlePodless(run: RunFacts, { job, asked }: PodSetting): void {
+  const isOver = run.jobGone || (job !== null && job.finished !== null);
+  if (!isOver || !run.podsConfirmed || hasEnded(run)) return;
+  const silent = difference(openTasks(run), tasksOfPods(run));
+  if (silent.length === 0) return;
+  if (job !== null) {
+    const complete = job.finished?.kind === 'complete' ? run.tasks : tasksOfIndexes(run, job.completedIndexes);
+    noteEnd(run, intersection(silent, complete), { outcome: 'succeeded', exitCode: 0 });
+  }
+  const unseen = difference(silent, run.started);
+  if (asked) noteEnd(run, unseen, notStarted(asked));
+  noteEnd(run, silent, withoutPods(job));
+}
+
+function withoutPods(job: PodSetting['job']): End {
+  if (job === null || job.deleting)
+    return { outcome: 'cancelled', reason: 'cancelled_natively', detail: 'somebody deleted the Job' };
+  const { reason = '', message = '' } = job.finished ?? {};
+  return {
+    outcome: 'failed',
+    reason: 'unknown_end',
+    detail: `the Job says ${reason} (${message}) and its pod is gone`,
+  };
+}
+
+function tasksOfPods(run: RunFacts): RangeSet {
+  return fromIndexes([...run.pods.values()].flatMap((pod) => taskOfIndex(run, pod.index) ?? []));
+}
