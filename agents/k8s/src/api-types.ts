@@ -133,6 +133,12 @@ export type Affinity = {
       readonly nodeSelectorTerms: readonly NodeSelectorTerm[];
     };
   };
+  readonly podAntiAffinity?: {
+    readonly requiredDuringSchedulingIgnoredDuringExecution?: readonly {
+      readonly labelSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+      readonly topologyKey: string;
+    }[];
+  };
 };
 
 export type PodSecurityContext = {
