@@ -1,6 +1,6 @@
-import type { Node, Taint, Toleration } from '../api-types.ts';
+import type { Node, Taint } from '../api-types.ts';
 import { milli, units } from './quantity.ts';
-import { barring, isPassing, tolerated } from './taints.ts';
+import { barring, isPassing, type Toleration, tolerated } from './taints.ts';
 
 export type NodeFacts = {
   readonly name: string;

@@ -1,4 +1,7 @@
-import type { Taint, Toleration } from '../api-types.ts';
+import type { Toleration as ApiToleration, Taint } from '../api-types.ts';
+
+/** As the API and as the configuration write it. */
+export type Toleration = { readonly [Key in keyof ApiToleration]?: ApiToleration[Key] | undefined };
 
 /** Taints that keep new pods away; PreferNoSchedule only asks. */
 export function barring(taints: readonly Taint[]): Taint[] {
