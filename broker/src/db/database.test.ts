@@ -56,6 +56,18 @@ test('a broken connection is noticed, said, and made again', async () => {
   expect(await isReady(fresh.db)).toBe(true);
 });
 
+test('a connection that breaks between two statements ends that transaction and nothing else', async () => {
+  const failure = await inTransaction(fresh.db.system, async (client) => {
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    const broken = new Promise((resolve) => client.once('end', resolve));
+    await fresh.asSuperuser(`SELECT pg_terminate_backend(${rows[0]!.pid})`);
+    await broken;
+    return client.query('SELECT 1');
+  }).catch((error) => error);
+  expect(failure).toMatchObject({ name: 'SwitchyardError', code: 'unavailable', retryable: true });
+  expect((await fresh.db.system.query('SELECT 7 AS seven')).rows).toEqual([{ seven: 7 }]);
+});
+
 test('a transaction that lost against another runs once more', async () => {
   let times = 0;
   const result = await inTransaction(fresh.db.system, async (client) => {

@@ -53,6 +53,8 @@ function poolAs(role: string, options: DatabaseOptions): Pool {
   });
   // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
   pool.on('error', () => {});
+  // Nor is one that breaks between two statements of a transaction more than the end of that transaction: its next statement says so.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
