@@ -192,6 +192,19 @@ describe('a session', () => {
     expect(await broker.expect('inventory')).toEqual({ runs: [], last: true });
   });
 
+  it('asks a cluster that does not answer ever less often, whoever waits for the inventory', async () => {
+    let asked = 0;
+    cluster.backend.observe = async () => {
+      asked += 1;
+      await delay(1);
+      throw new Error('no answer');
+    };
+    await connect();
+    await broker.expect('hello');
+    await delay(1000);
+    expect(asked).toBeLessThan(4);
+  });
+
   it('reports strays when they change', async () => {
     const facts = { runId: 'r', nativeState: 'PENDING', nativeSubmittedAtMs: 3 };
     cluster.control.strays = [

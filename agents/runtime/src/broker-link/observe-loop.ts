@@ -28,7 +28,7 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
   let begun = 0;
   let done = 0;
   let wake = new AbortController();
-  /** Somebody waits for a listing: the pace does not matter. */
+  /** Somebody waits for a listing: the pace does not matter, unless the cluster does not answer anyway. */
   let hurried = false;
 
   const look = async () => {
@@ -52,14 +52,12 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
   const pause = () =>
     failures > 0 ? Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1)) : backend.nextObserveMs();
 
+  const isTime = (leftMs: number) => leftMs <= 0 || (hurried && failures === 0);
+
   /** Sleeps until it is time, and looks at the time again when something was done meanwhile. */
   const sleep = async () => {
     const started = performance.now();
-    for (
-      let left = pause();
-      left > 0 && !hurried && !stop.signal.aborted;
-      left = pause() - (performance.now() - started)
-    ) {
+    for (let left = pause(); !isTime(left) && !stop.signal.aborted; left = pause() - (performance.now() - started)) {
       wake = new AbortController();
       await delay(left, null, { signal: AbortSignal.any([wake.signal, stop.signal]) }).catch(() => {});
     }
