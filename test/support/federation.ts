@@ -33,8 +33,10 @@ export type Federation = {
   startBroker(): Promise<void>;
   startAgent(name: string): void;
   addCluster(name: string, settings: AgentSettings): Promise<void>;
-  /** Waits until every cluster is connected and has reported. */
+  /** Waits until every agent that runs now has a session with the broker and the database that run now, and has reported in it. */
   connected(): Promise<void>;
+  /** What runs, and the last that each program said, for the message of a failure. */
+  describe(): unknown;
   /** A question to the broker's database, as its superuser. */
   query(sql: string): Promise<pg.QueryResult>;
   close(): Promise<void>;
@@ -69,7 +71,10 @@ export async function startFederation(options: FederationOptions = {}): Promise<
     NODE_COMPILE_CACHE: join(tmpdir(), 'switchyard-compile-cache'),
     ...options.env,
   };
+  /** When the program that runs now was started: what it had said of itself before is of the one that was killed. */
+  const startedMs = { broker: 0, agents: new Map<string, number>() };
   const startBroker = async () => {
+    startedMs.broker = Date.now();
     federation.broker = startProgram('broker', [NODE, programs.broker], env);
     await until(
       'the broker is ready',
@@ -89,6 +94,7 @@ export async function startFederation(options: FederationOptions = {}): Promise<
     startBroker,
     startAgent: (name) => {
       const argv = [NODE, ...programs.agent, agentFile(name)];
+      startedMs.agents.set(name, Date.now());
       federation.agents.set(name, startProgram(`agent ${name}`, argv, env));
     },
     addCluster: async (name, settings) => {
@@ -111,24 +117,31 @@ export async function startFederation(options: FederationOptions = {}): Promise<
       federation.startAgent(name);
     },
     connected: async () => {
-      await until(
+      const ended = await until(
         'every cluster is connected and has reported',
         async () => {
-          const answer = await federation.api.call<{
-            items: { name: string; state: string; reportAgeMs: number | null }[];
-          }>('GET', '/v1/clusters');
-          const items = answer.body.items.filter((item) => federation.agents.has(item.name));
-          return (
-            items.length === federation.agents.size &&
-            items.every((item) => item.state === 'connected' && item.reportAgeMs !== null)
+          const gone = [...federation.agents.values(), federation.broker].filter((program) => !program.running());
+          if (gone.length > 0) return gone;
+          const live = await federation.query(
+            `SELECT c.name, c.hello_at FROM clusters c JOIN capacity_reports p ON p.cluster = c.name
+             WHERE c.session_holder IS NOT NULL AND c.hello_at > pg_postmaster_start_time()
+               AND c.reconciled_at >= c.hello_at AND p.reported_at >= c.hello_at`,
           );
+          const helloMs = new Map(live.rows.map((row) => [row.name, row.hello_at.getTime()]));
+          const isNew = (name: string) =>
+            (helloMs.get(name) ?? 0) >= Math.max(startedMs.broker, startedMs.agents.get(name)!);
+          return [...federation.agents.keys()].every(isNew) && [];
         },
-        {
-          timeoutMs: 60_000,
-          describe: () => [...federation.agents.values()].map((agent) => agent.output().slice(-1500)),
-        },
+        { timeoutMs: 60_000, everyMs: 200, describe: () => federation.describe() },
       );
+      if (ended.length > 0) throw new Error(`ended by itself: ${JSON.stringify(federation.describe(), null, 1)}`);
     },
+    describe: () =>
+      [...federation.agents.values(), federation.broker].map((program) => ({
+        [program.running() ? program.name : `${program.name}, which has ended,`]: program
+          .output()
+          .slice(program.running() ? -700 : -2000),
+      })),
     query: (sql) => postgres.query(sql, 'switchyard'),
     close: async () => {
       for (const agent of federation.agents.values()) await agent.end('SIGTERM');

@@ -104,7 +104,10 @@ describe.skipIf(!slurm.ok)(`kill -9 under load ${slurm.why}`, () => {
         timeoutMs: 180_000,
         everyMs: 500,
         describe: async () => ({
-          nodes: await Promise.all(clusters.map((cluster) => cluster.run(['sinfo', '-h', '-N', '-o', '%N %T %E']))),
+          nodes: (
+            await Promise.all(clusters.map((cluster) => cluster.run(['sinfo', '-h', '-N', '-o', '%N %T %E'])))
+          ).map(({ stdout, stderr }) => stdout + stderr),
+          programs: federation.describe(),
           open: (await open()).slice(0, 3),
         }),
       },
