@@ -80,7 +80,7 @@ function poolReport(name: string, own: NodeSums, { snapshot, settings, quota, no
     runningJobs: own.runningPods,
     waitingJobs: sum(ahead.map(({ pods }) => pods)),
     waitingCpus: Math.ceil(sum(ahead.map(({ cpuMilli }) => cpuMilli)) / 1000),
-    waitingCpuSeconds: Math.ceil(sum(ahead.map(({ cpuSeconds }) => cpuSeconds))),
+    waitingCpuSeconds: sum(ahead.map(({ cpuSeconds }) => cpuSeconds)),
     steps: availabilitySteps(ends, stillToCome(own, quota.left), nowMs),
   };
 }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Node, Pod } from '../api-types.ts';
@@ -174,4 +176,23 @@ test('a thousand deadlines are a few ends, at most a 32nd of the limit too late 
       expect(late >= 0 && late <= Math.max(1, limitSeconds / 32)).toBe(true);
     }),
   );
+});
+
+test('ten thousand pods of others cost less than 10 MB', () => {
+  const store = new CapacityStore(SETTINGS);
+  const sink = store.pods();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const used = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  for (let at = 0; at < 10_000; at += 1) {
+    const pod = testPod(`pod-${at}`, { uid: crypto.randomUUID(), nodeName: `node-${at % 100}`, limitSeconds: 60 + at });
+    sink.put(JSON.parse(JSON.stringify({ ...pod, more: 'x'.repeat(3000) })));
+  }
+  store.snapshot();
+  expect(used() - before).toBeLessThan(10e6);
+  expect([...store.snapshot().nodes]).toEqual([]);
 });

@@ -113,9 +113,9 @@ export class CapacityStore {
 
   #keep(use: PodUse | null): KeptPod | null {
     if (use === null) return null;
-    const { cpuMilli, memoryBytes, gpus, limitSeconds, endSecond, isBackground, nodeName, isGated } = use;
+    const { cpuMilli, memoryBytes, gpus, cpuSeconds, endSecond, isBackground, nodeName, isGated } = use;
     return {
-      ...{ cpuMilli, memoryBytes, gpus, limitSeconds, endSecond, isBackground },
+      ...{ cpuMilli, memoryBytes, gpus, cpuSeconds, endSecond, isBackground },
       entry: nodeName === '' ? null : this.#entry(nodeName),
       kind: nodeName === '' && !isGated ? this.#waiting.kindOf(use) : null,
     };
@@ -153,7 +153,7 @@ export class CapacityStore {
   }
 }
 
-type KeptPod = Pick<PodUse, 'cpuMilli' | 'memoryBytes' | 'gpus' | 'limitSeconds' | 'endSecond' | 'isBackground'> & {
+type KeptPod = Pick<PodUse, 'cpuMilli' | 'memoryBytes' | 'gpus' | 'cpuSeconds' | 'endSecond' | 'isBackground'> & {
   /** Null: not bound. */
   readonly entry: NodeEntry | null;
   /** Null: bound, or held back. */

@@ -11,20 +11,24 @@ export type PodUse = PodRequest & {
   readonly isGated: boolean;
   /** Unix time at the latest, if there is any such time. */
   readonly endSecond: number | null;
-  readonly limitSeconds: number;
+  /** CPUs × the limit of time. */
+  readonly cpuSeconds: number;
   readonly nodeSelector: { readonly [label: string]: string };
   readonly tolerations: readonly Toleration[];
 };
 
 /** A pod without any limit is taken for a day: it must count for something. */
 const UNLIMITED_SECONDS = 86_400;
+/** A year or so: sums of thousands of the largest are still whole Numbers. */
+const MOST_SECONDS = 2 ** 25;
 
 /** Null: it has ended and holds nothing. */
 export function podUse({ metadata, spec, status }: Pod, gpuResource: string): PodUse | null {
   if (status?.phase === 'Succeeded' || status?.phase === 'Failed') return null;
   const { nodeName = '', activeDeadlineSeconds: limit, nodeSelector = {}, tolerations = [] } = spec;
+  const request = podRequest({ spec, ...(status ? { status } : {}) }, gpuResource);
   return {
-    ...podRequest({ spec, ...(status ? { status } : {}) }, gpuResource),
+    ...request,
     ...{ nodeName, nodeSelector, tolerations },
     isBackground: metadata.ownerReferences?.some(({ kind }) => kind === 'DaemonSet' || kind === 'Node') ?? false,
     isGated: (spec.schedulingGates ?? []).length > 0,
@@ -32,7 +36,7 @@ export function podUse({ metadata, spec, status }: Pod, gpuResource: string): Po
       limit === undefined ? null : deadline(seconds(status?.startTime), limit),
       seconds(metadata.deletionTimestamp),
     ),
-    limitSeconds: limit ?? UNLIMITED_SECONDS,
+    cpuSeconds: Math.ceil((request.cpuMilli * Math.min(limit ?? UNLIMITED_SECONDS, MOST_SECONDS)) / 1000),
   };
 }
 

@@ -22,9 +22,9 @@ export function parseQuantity(text: string): bigint | null {
 
 export type Round = 'up' | 'down';
 
-/** Thousandths of a CPU; up for what is asked for, down for what there is. Nothing, and what is no quantity, is 0. */
+/** Thousandths of a CPU, a million CPUs at most; up for what is asked for, down for what there is. Nothing, and what is no quantity, is 0. */
 export function milli(text: string | undefined, round: Round): number {
-  return whole(text, NANOS / 1000n, round);
+  return Math.min(2 ** 30, whole(text, NANOS / 1000n, round));
 }
 
 /** Bytes, GPUs, pods. */

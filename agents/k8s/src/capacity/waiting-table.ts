@@ -28,8 +28,7 @@ type KindOfPod = {
 type Sums = {
   pods: number;
   cpuMilli: number;
-  /** Thousandths of CPU seconds. */
-  cpuMilliSeconds: number;
+  cpuSeconds: number;
   /** Null: to be found out. */
   pools: readonly string[] | null;
 };
@@ -41,13 +40,13 @@ export class WaitingTable {
   kindOf(use: PodUse): WaitingKind {
     const wanted = kindOfPod(use);
     const kind = this.#kinds.size < MAX_KINDS || this.#kinds.has(wanted.key) ? wanted : ANY;
-    return this.#kinds.get(kind.key) ?? { ...kind, pods: 0, cpuMilli: 0, cpuMilliSeconds: 0, pools: null };
+    return this.#kinds.get(kind.key) ?? { ...kind, pods: 0, cpuMilli: 0, cpuSeconds: 0, pools: null };
   }
 
-  count(kind: WaitingKind, { cpuMilli, limitSeconds }: Pick<PodUse, 'cpuMilli' | 'limitSeconds'>, sign: 1 | -1): void {
+  count(kind: WaitingKind, { cpuMilli, cpuSeconds }: Pick<PodUse, 'cpuMilli' | 'cpuSeconds'>, sign: 1 | -1): void {
     kind.pods += sign;
     kind.cpuMilli += sign * cpuMilli;
-    kind.cpuMilliSeconds += sign * cpuMilli * limitSeconds;
+    kind.cpuSeconds += sign * cpuSeconds;
     if (kind.pods === 0) this.#kinds.delete(kind.key);
     else this.#kinds.set(kind.key, kind);
   }
@@ -60,7 +59,7 @@ export class WaitingTable {
   list(nodes: Iterable<PooledNode>): Waiting[] {
     return [...this.#kinds.values()].map((kind) => {
       kind.pools ??= poolsFor(kind, nodes);
-      return { pools: kind.pools, pods: kind.pods, cpuMilli: kind.cpuMilli, cpuSeconds: kind.cpuMilliSeconds / 1000 };
+      return { pools: kind.pools, pods: kind.pods, cpuMilli: kind.cpuMilli, cpuSeconds: kind.cpuSeconds };
     });
   }
 }
