@@ -52,7 +52,8 @@ async function takeGateAway(client: KueueClient, { metadata }: Pod): Promise<str
     return metadata.uid ?? '';
   } catch (error) {
     const { kind } = error as { kind?: string };
-    if (kind === 'not_found' || kind === 'conflict') return null;
+    // A pod of that name with another UID is refused as invalid: its UID cannot be changed.
+    if (kind === 'not_found' || kind === 'conflict' || kind === 'invalid') return null;
     throw error;
   }
 }

@@ -1,8 +1,6 @@
 import type { StartClaim } from './start-claim.ts';
 import type { WorkloadFacts } from './workload-facts.ts';
 
-export type QueuePosition = { readonly place: number; readonly of: number };
-
 export type NativeState = { readonly state: string; readonly reason: string };
 
 /**
@@ -10,30 +8,30 @@ export type NativeState = { readonly state: string; readonly reason: string };
  * and its start is claimed, or it is over.
  *
  * @param workload null while Kueue has made none
- * @param position in its LocalQueue, where known
+ * @param place in its LocalQueue, 1 for the first; null where it is not known or far back
  */
 export function queuedState(
   queue: string,
   workload: WorkloadFacts | null,
   claim: StartClaim,
-  position: QueuePosition | null,
+  place: number | null,
 ): NativeState | null {
   if (!workload) return { state: 'Suspended', reason: `Kueue has not taken it into LocalQueue ${queue} yet` };
   if (workload.finished) return null;
   if (claim.kind === 'never') return { state: 'Withdrawn', reason: 'taken back before it started' };
   if (!workload.active) return { state: 'Deactivated', reason: deactivated(workload) };
   if (workload.admitted && !workload.evicted) return claim.kind === 'started' ? null : admitted(workload);
-  if (workload.evicted) return { state: 'Evicted', reason: evicted(workload, position) };
+  if (workload.evicted) return { state: 'Evicted', reason: evicted(workload, place) };
   if (workload.quotaReserved) return { state: 'QuotaReserved', reason: reserved(workload) };
-  return { state: 'Queued', reason: queued(workload, position) };
+  return { state: 'Queued', reason: queued(workload, place) };
 }
 
-function queued(workload: WorkloadFacts, position: QueuePosition | null): string {
-  return joined(place(workload, position), workload.pendingMessage || 'Kueue has not looked at it yet');
+function queued(workload: WorkloadFacts, place: number | null): string {
+  return joined(line(workload, place), workload.pendingMessage || 'Kueue has not looked at it yet');
 }
 
-function place({ queue }: WorkloadFacts, position: QueuePosition | null): string {
-  return position ? `${position.place} of ${position.of} in LocalQueue ${queue}` : `in LocalQueue ${queue}`;
+function line({ queue }: WorkloadFacts, place: number | null): string {
+  return place === null ? `in LocalQueue ${queue}` : `place ${place} in LocalQueue ${queue}`;
 }
 
 function reserved({ queue, clusterQueue, checksWaiting }: WorkloadFacts): string {
@@ -49,10 +47,9 @@ function admitted({ queue, clusterQueue }: WorkloadFacts): NativeState {
 }
 
 /** Before its start: it loses nothing but its quota and is queued again. */
-function evicted(workload: WorkloadFacts, position: QueuePosition | null): string {
+function evicted(workload: WorkloadFacts, place: number | null): string {
   const { reason = '', message = '' } = workload.evicted ?? {};
-  const again =
-    workload.requeueAtMs === null ? place(workload, position) : `queued again at ${utc(workload.requeueAtMs)}`;
+  const again = workload.requeueAtMs === null ? line(workload, place) : `queued again at ${utc(workload.requeueAtMs)}`;
   return joined(`${reason}: ${message}`, again);
 }
 
