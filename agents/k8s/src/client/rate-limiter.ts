@@ -33,6 +33,7 @@ export function createRateLimiter(options: {
 
   const refill = () => {
     const nowMs = performance.now();
+    if (nowMs <= countedAtMs) return;
     const elapsedMs = nowMs - countedAtMs;
     countedAtMs = nowMs;
     factor = Math.min(1, factor + elapsedMs / RECOVERY_MS);
@@ -108,6 +109,8 @@ export function createRateLimiter(options: {
       const nowMs = performance.now();
       tokens = 0;
       pausedUntilMs = Math.max(pausedUntilMs, nowMs + forMs);
+      // Nothing is saved up during the pause, and the rate recovers after it.
+      countedAtMs = pausedUntilMs;
       if (nowMs - halvedAtMs < HALVE_AT_MOST_EVERY_MS) return;
       halvedAtMs = nowMs;
       factor = Math.max(LEAST_FACTOR, factor / 2);

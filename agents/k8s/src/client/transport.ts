@@ -34,10 +34,9 @@ export class NoAnswer extends Error {
 const LARGEST_BODY_BYTES = 256 * 1024 * 1024;
 
 /** Sends once and waits for the head of the answer. Rejects with NoAnswer only. */
-export function send(agent: http.Agent, attempt: Attempt): Promise<Answer> {
+export async function send(agent: http.Agent, attempt: Attempt): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  const { request: open } = attempt.url.protocol === 'https:' ? https : http;
-  const request = open(attempt.url, { agent, method: attempt.method, headers: headersOf(attempt) });
+  const request = startRequest(agent, attempt);
   let sent = false;
   let message: IncomingMessage | undefined;
 
@@ -94,6 +93,16 @@ export function asNoAnswer(error: unknown, sent: boolean): NoAnswer {
   const cause = error as NodeJS.ErrnoException;
   const words = [cause.code, cause.message].filter(Boolean).join(': ');
   return new NoAnswer('unreachable', sent, `The connection failed: ${words || 'no reason given'}.`, error);
+}
+
+/** A certificate that cannot be used, half written perhaps, throws here: nothing was sent. */
+function startRequest(agent: http.Agent, attempt: Attempt): http.ClientRequest {
+  const { request } = attempt.url.protocol === 'https:' ? https : http;
+  try {
+    return request(attempt.url, { agent, method: attempt.method, headers: headersOf(attempt) });
+  } catch (error) {
+    throw asNoAnswer(error, false);
+  }
 }
 
 function headersOf(attempt: Attempt): http.OutgoingHttpHeaders {
