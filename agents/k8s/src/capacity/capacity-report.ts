@@ -41,18 +41,13 @@ export function capacityReport(
   };
 }
 
-/** A pool that nothing is known of; what is known is spread over it. */
-export function emptyPool(name: string): PoolReport {
-  const nothing = { cpus: 0, memoryMiB: 0, gpus: 0 };
-  return {
-    ...{ name, isDefault: false, up: true, nativeState: 'Ready' },
-    ...{ total: { nodes: 0, ...nothing }, free: { nodes: 0, ...nothing } },
-    ...{ largestNode: nothing, largestFreeSlot: nothing },
-    ...{ maxWalltimeSeconds: null, defaultWalltimeSeconds: null, maxNodesPerJob: null },
-    ...{ maxCpusPerNode: null, maxMemoryMiBPerNode: null, gpuTypes: [], features: [] },
-    ...{ runningJobs: 0, waitingJobs: 0, waitingCpus: 0, waitingCpuSeconds: 0, steps: [] },
-  };
-}
+/** What there is no limit for; a feature would be a label, and nothing says yet which labels are features. */
+const UNLIMITED = {
+  maxWalltimeSeconds: null,
+  defaultWalltimeSeconds: null,
+  maxNodesPerJob: null,
+  features: [],
+} satisfies Partial<PoolReport>;
 
 type Rest = {
   readonly snapshot: CapacitySnapshot;
@@ -67,7 +62,8 @@ function poolReport(name: string, own: NodeSums, { snapshot, settings, quota, no
   const ends = snapshot.ends.filter(({ pools }) => pools.includes(name)).flatMap((each) => each.ends);
   const { perTask } = settings;
   return {
-    ...emptyPool(name),
+    ...UNLIMITED,
+    name,
     isDefault: name === settings.defaultPool,
     up: own.openNodes > 0,
     nativeState: nativeState(own),

@@ -20,7 +20,7 @@ export function parseQuantity(text: string): bigint | null {
   return sign === '-' ? -cut : cut;
 }
 
-export type Round = 'up' | 'down';
+type Round = 'up' | 'down';
 
 /** Thousandths of a CPU, a million CPUs at most; up for what is asked for, down for what there is. Nothing, and what is no quantity, is 0. */
 export function milli(text: string | undefined, round: Round): number {
@@ -30,10 +30,6 @@ export function milli(text: string | undefined, round: Round): number {
 /** Bytes, GPUs, pods. */
 export function units(text: string | undefined, round: Round): number {
   return whole(text, NANOS, round);
-}
-
-export function mebibytes(text: string | undefined, round: Round): number {
-  return whole(text, NANOS << 20n, round);
 }
 
 /** A petabyte of bytes: sums of thousands of the largest are still whole Numbers, whatever somebody asks for. */
