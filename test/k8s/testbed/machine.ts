@@ -1,0 +1,92 @@
+import { existsSync, globSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Daemon, startDaemon } from '../../slurm/daemon.ts';
+import { until } from '../../support/until.ts';
+import { environment } from './control-plane.ts';
+import type { Network } from './network.ts';
+
+/**
+ * The hull of one node: its own processes and its own mounts, so that losing it is one kill after which the kernel leaves
+ * nothing of it, as with a power cut. /var/lib and /var/log are folders of the node and outlive it; /run does not.
+ */
+export type Machine = {
+  /** Starts a program on the machine. */
+  start(argv: readonly string[], logFile: string, more?: NodeJS.ProcessEnv): Daemon;
+  /** What to put before a command that runs on it to its end. */
+  readonly enter: readonly string[];
+  /** Sends a signal to what `start` started: the program itself, not the command that brought it in there. */
+  signal(daemon: Daemon, name: NodeJS.Signals): Promise<void>;
+  /** A path as the machine sees it, for a look from outside. */
+  path(inside: string): string;
+  /** Ends everything on it at once. */
+  lose(): Promise<void>;
+};
+
+/** Waiting as a shell reaps what was orphaned. */
+const FIRST_PROCESS = `
+set -e
+mount --bind "$1/lib" /var/lib
+mount --bind "$1/log" /var/log
+mount -t tmpfs -o mode=755 run /run
+set +e
+while :; do sleep 86400 & wait $!; done`;
+
+export async function startMachine(dir: string, network: Network): Promise<Machine> {
+  const hull = ['unshare', '--pid', '--fork', '--kill-child', '--mount', '--propagation=private', '--mount-proc'];
+  const argv = [...network.inside, ...hull, 'sh', '-c', FIRST_PROCESS, 'sh', dir];
+  const daemon = startDaemon(argv, environment(dir), join(dir, 'machine.log'));
+  const first = await until(
+    'the first process of a node has mounted its folders',
+    () => {
+      if (!daemon.running()) throw new Error('it ended');
+      const child = childOf(daemon.pid);
+      return child !== undefined && childOf(child) !== undefined && child;
+    },
+    { everyMs: 5, timeoutMs: 10_000, describe: () => daemon.said() },
+  );
+  const enter = ['nsenter', `--target=${first}`, '--mount', '--pid', '--net', '--'];
+  return {
+    enter,
+    start: (command, logFile, more) => startDaemon([...enter, ...command], environment('/var/lib', more), logFile),
+    signal: async (each, name) => {
+      if (!each.running()) return;
+      const child = await until('the program has entered its node', () => childOf(each.pid), { everyMs: 5 });
+      process.kill(child, name);
+    },
+    path: (inside) => `/proc/${first}/root${inside}`,
+    lose: async () => {
+      await daemon.stop('SIGKILL');
+      // The kernel keeps the first process until all others of its namespace are gone.
+      await until('the processes of a node are gone', () => !existsSync(`/proc/${first}`), { everyMs: 5 });
+    },
+  };
+}
+
+/** Removes what containers had as control groups, in every hierarchy. */
+export async function removeCgroups(root: string): Promise<void> {
+  const folders = () =>
+    ['/sys/fs/cgroup', ...globSync('/sys/fs/cgroup/*')].flatMap((top) => globSync(`${join(top, root)}{,/**/}`));
+  await until(
+    `the control groups ${root} are gone`,
+    () => {
+      const left = [...new Set(folders().map((each) => each.replace(/\/$/, '')))];
+      for (const folder of left.sort((a, b) => b.length - a.length)) rmdirSync(folder);
+      return true;
+    },
+    { everyMs: 20, timeoutMs: 10_000 },
+  );
+}
+
+/** proc(5): the parent is the second field after the name, which may hold anything. Not every kernel lists children. */
+function childOf(parent: number): number | undefined {
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent) return Number(name);
+    } catch {
+      // Ended between the two looks.
+    }
+  }
+  return undefined;
+}
