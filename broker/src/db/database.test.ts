@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/support/postgres.ts';
-import type { Notification } from './database.ts';
+import { type Notification, openDatabase } from './database.ts';
 import { inTransaction } from './in-transaction.ts';
 import { notify } from './notify.ts';
 import { isReady } from './readiness.ts';
@@ -66,6 +66,14 @@ test('a connection that breaks between two statements ends that transaction and 
   }).catch((error) => error);
   expect(failure).toMatchObject({ name: 'SwitchyardError', code: 'unavailable', retryable: true });
   expect((await fresh.db.system.query('SELECT 7 AS seven')).rows).toEqual([{ seven: 7 }]);
+});
+
+test('a statement that never ends fails, and its connection is not used again', async () => {
+  const db = await openDatabase({ url: fresh.url, applicationName: 'test', maxConnections: 1, queryWithinMs: 200 });
+  const hanging = inTransaction(db.system, (client) => client.query('SELECT pg_sleep(60)'));
+  await expect(hanging).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+  expect((await db.system.query('SELECT 7 AS seven')).rows).toEqual([{ seven: 7 }]);
+  await db.close();
 });
 
 test('a transaction that lost against another runs once more', async () => {

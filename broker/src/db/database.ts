@@ -22,7 +22,11 @@ export type DatabaseOptions = {
   readonly applicationName: string;
   /** Of the system pool; the principal pool may have as many again. */
   readonly maxConnections?: number;
+  readonly queryWithinMs?: number;
 };
+
+/** What takes longer hangs, on a lock or on a network that says nothing: an error lets whoever waits try again. */
+const QUERY_WITHIN_MS = 60_000;
 
 export type Queryable = Pick<PoolClient, 'query'>;
 
@@ -49,6 +53,7 @@ function poolAs(role: string, options: DatabaseOptions): Pool {
     ...clientOptions(role, options),
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: 10_000,
+    query_timeout: options.queryWithinMs ?? QUERY_WITHIN_MS,
     idleTimeoutMillis: 30_000,
   });
   // An idle connection that breaks is replaced by the next query; without a listener it would end the process.
