@@ -42,7 +42,6 @@ export type Informer = {
 };
 
 const STALE_AFTER_MS = 30_000;
-const LONGEST_PAUSE_MS = 15_000;
 /** Watches cut inside their first event so often in a row: that event may never come through, the list brings it. */
 const HALF_EVENTS_BEFORE_LIST = 3;
 /** A list older than what was seen comes from a stale copy of the database; after so many it is taken for the truth. */
@@ -151,8 +150,7 @@ export function startInformer<T>(options: InformerOptions<T>): Informer {
         if (isRare(failures)) log.warn(`${path}: ${(error as Error).message}`);
         failures += 1;
       }
-      if (failures > 0)
-        await pause(backoffMs(failures, Math.random, LONGEST_PAUSE_MS), undefined, { signal }).catch(() => {});
+      if (failures > 0) await pause(backoffMs(failures), undefined, { signal }).catch(() => {});
     }
   };
 

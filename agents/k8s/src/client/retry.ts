@@ -4,12 +4,8 @@ const FIRST_MS = 100;
 const LONGEST_MS = 5_000;
 
 /** Exponential, with full jitter: anything between nothing and the step, so that many never come back at once. */
-export function backoffMs(
-  failures: number,
-  random: () => number = Math.random,
-  longestMs: number = LONGEST_MS,
-): number {
-  return Math.round(random() * Math.min(longestMs, FIRST_MS * 2 ** Math.min(failures, 20)));
+export function backoffMs(failures: number, random: () => number = Math.random): number {
+  return Math.round(random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures, 20)));
 }
 
 /**
