@@ -66,8 +66,8 @@ function larger(one: Slot, other: Slot): Slot {
 }
 
 /**
- * The most of each, on whatever node. A pool of all nodes is the usual thing here, and a job that this lets pass in vain waits with a reason,
- * while the largest node by CPUs alone would keep every GPU job away for good.
+ * The most of each, on whatever node. A pool of all nodes is the usual thing here: the largest node by CPUs alone would keep every
+ * GPU job away for good, while a job that this lets pass in vain waits with a reason.
  */
 function widest(one: Slot, other: Slot): Slot {
   return {

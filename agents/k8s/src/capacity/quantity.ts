@@ -1,5 +1,5 @@
 const NANOS = 1_000_000_000n;
-/** Where apimachinery cuts binary quantities (ParseQuantity in pkg/api/resource/quantity.go, v0.34); decimal ones it does not cut. */
+/** Where apimachinery v0.34 cuts binary quantities (pkg/api/resource/quantity.go, ParseQuantity); decimal ones it does not. */
 const LARGEST = (2n ** 63n - 1n) * NANOS;
 const FORMAT = /^([+-]?)(?=\.?\d)(\d*)(?:\.(\d*))?(?:([eE])([+-]?\d+)|([numkMGTPE]|[KMGTPE]i))?$/;
 const DECIMAL: { readonly [suffix: string]: number } = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
