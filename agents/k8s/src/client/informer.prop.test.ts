@@ -11,6 +11,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...names).map((name) => ({ kind: 'put' as const, name })) },
   { weight: 4, arbitrary: fc.constantFrom(...names).map((name) => ({ kind: 'remove' as const, name })) },
   { weight: 1, arbitrary: fc.constant({ kind: 'compact' as const, name: '' }) },
+  { weight: 2, arbitrary: fc.constantFrom(...names).map((name) => ({ kind: 'vanish' as const, name })) },
   { weight: 3, arbitrary: fc.constant({ kind: 'breathe' as const, name: '' }) },
 );
 
@@ -38,8 +39,13 @@ it('whatever breaks, in the end a sink has what the server has', { timeout: 120_
         if (kind === 'put') collection.put(name);
         if (kind === 'remove') collection.remove(name);
         if (kind === 'compact') collection.compact();
-        // Let some of what is on its way arrive.
-        if (kind === 'breathe') await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+        if (kind === 'vanish') {
+          // Deleted while nobody looks, and no watch will ever tell.
+          collection.cutWatches();
+          collection.remove(name);
+          collection.compact();
+        }
+        if (kind === 'breathe') for (let times = 0; times < 3; times += 1) await collection.ping();
       }
       collection.heal();
       collection.put('last');

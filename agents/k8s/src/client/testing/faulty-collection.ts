@@ -6,6 +6,10 @@ export type FaultyCollection = {
   readonly url: string;
   put(name: string): void;
   remove(name: string): void;
+  /** All watches break off. */
+  cutWatches(): void;
+  /** A round trip that never fails; as long as it takes, other things arrive. */
+  ping(): Promise<void>;
   /** The past is forgotten: older versions and pages answer 410. */
   compact(): void;
   versions(): Record<string, string>;
@@ -72,6 +76,7 @@ export async function startFaultyCollection(chance: () => number): Promise<Fault
 
   const server = createServer((request, response) => {
     const query = new URL(request.url ?? '/', 'http://x').searchParams;
+    if (request.url === '/ping') return response.end();
     if (breaks(0.1)) return request.socket.destroy();
     if (breaks(0.1)) return json(response, [429, 500, 503, 504][Math.floor(chance() * 4)]!, { message: 'not now' });
     return query.has('watch') ? watch(response, Number(query.get('resourceVersion'))) : list(response, query);
@@ -93,6 +98,13 @@ export async function startFaultyCollection(chance: () => number): Promise<Fault
       things = new Map(things);
       things.delete(name);
       change('DELETED', { metadata: { name, resourceVersion: String(version) } });
+    },
+    cutWatches: () => {
+      for (const response of watches) response.socket?.destroy();
+      watches.clear();
+    },
+    ping: async () => {
+      await (await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/ping`)).text();
     },
     compact: () => {
       oldest = version;
