@@ -3,13 +3,17 @@ import type { KnownRun, RunStatus } from './backend.ts';
 import type { BackendState } from './backend-state.ts';
 import { isYounger } from './state-birth.ts';
 
+type Knowledge = Pick<BackendState, 'forgotten' | 'birthMs'> & {
+  readonly store: Pick<BackendState['store'], 'removeUnstarted'>;
+};
+
 /**
  * A run that is forgotten, or was never offered here, or was lost with an earlier state directory. Without a directory nothing
  * of it can start from now on; but only if the run is younger than this state directory is it certain that nothing has. Then
  * a line in the daily log keeps it so, should its Offer still be on the way. Else its Offer must come first. A directory may be
  * there all the same: a crash took its `offer.json`, and a copy of it may wait in the cluster's queue.
  */
-export async function withdrawUnknown(state: BackendState, runId: string): Promise<RunStatus> {
+export async function withdrawUnknown(state: Knowledge, runId: string): Promise<RunStatus> {
   const gone = await state.forgotten.find(runId);
   if (gone) return gone.status;
   const started = await state.store.removeUnstarted(runId);

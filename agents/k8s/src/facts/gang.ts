@@ -72,7 +72,7 @@ function neverLetGo(
   ends: readonly (End | null)[],
   { asked }: PodSetting,
 ): End {
-  if (asked === 'give back') return { ...notStarted(asked), detail: whatIsMissing(run) };
+  if (asked === 'give back') return { ...notStarted(asked), ...(run.backReason ? { detail: run.backReason } : {}) };
   if (asked) return notStarted(asked);
   const native = ends.find((end) => end?.outcome === 'cancelled');
   if (native)

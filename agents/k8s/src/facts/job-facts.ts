@@ -1,6 +1,7 @@
 import { parseRangeSet, type RangeSet } from '@switchyard/core/spec/range-set.ts';
-import type { Job } from '../api-types.ts';
-import { WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
+import type { QueuedJob } from '../kueue/kueue-types.ts';
+import { START_CLAIM_ANNOTATION } from '../kueue/start-claim.ts';
+import { QUEUE_NAME_LABEL, WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
 import { momentMs } from './moment.ts';
 
 /** What this agent keeps of one of its Jobs. */
@@ -17,6 +18,11 @@ export type JobFacts = {
   readonly failing: boolean;
   readonly completedIndexes: RangeSet;
   readonly failedIndexes: RangeSet;
+  /** Kueue's LocalQueue; empty: it is not queued. */
+  readonly queue: string;
+  readonly generation: number;
+  /** The start of a queued Job, as it was claimed; null: by nobody. */
+  readonly startClaim: string | null;
   /** What this agent wrote before it took pods away. */
   readonly asked: Asked | null;
 };
@@ -24,7 +30,7 @@ export type JobFacts = {
 /** What was asked of a run: that it does not start, or that it ends. */
 export type Asked = 'withdraw' | 'cancel' | 'give back';
 
-export function jobFacts({ metadata, spec, status }: Job): JobFacts {
+export function jobFacts({ metadata, spec, status }: QueuedJob): JobFacts {
   const condition = (type: string) => status?.conditions?.find((each) => each.type === type && each.status === 'True');
   const complete = condition('Complete');
   const failed = condition('Failed');
@@ -42,6 +48,9 @@ export function jobFacts({ metadata, spec, status }: Job): JobFacts {
     failing: failed !== undefined || condition('FailureTarget') !== undefined,
     completedIndexes: indexSet(status?.completedIndexes),
     failedIndexes: indexSet(status?.failedIndexes),
+    queue: metadata.labels?.[QUEUE_NAME_LABEL] ?? '',
+    generation: metadata.generation ?? 0,
+    startClaim: metadata.annotations?.[START_CLAIM_ANNOTATION] ?? null,
     asked: askedOf(metadata.annotations?.[WITHDRAW_ASKED_ANNOTATION]),
   };
 }
@@ -54,6 +63,7 @@ export function mergeJob(before: JobFacts | null, now: JobFacts): JobFacts {
     ...(isOlder ? before : now),
     deleting: before.deleting || now.deleting,
     failing: before.failing || now.failing,
+    startClaim: now.startClaim ?? before.startClaim,
     asked: now.asked ?? before.asked,
   };
 }

@@ -1,4 +1,5 @@
 import type { Condition, ContainerStatus, Pod } from '../api-types.ts';
+import { hasGate } from '../kueue/start-claim.ts';
 import { COMPLETION_INDEX_ANNOTATION, CONTAINER, GO_ANNOTATION } from '../names.ts';
 import { momentMs } from './moment.ts';
 
@@ -26,6 +27,8 @@ export type PodFacts = {
   readonly message: string;
   readonly disruption: { readonly reason: string; readonly message: string; readonly atMs: number } | null;
   readonly container: ContainerFacts;
+  /** Held back until this agent takes the gate away, which only pods of queued Jobs have. */
+  readonly gated: boolean;
   /** The scheduler's sentence while it finds no node. */
   readonly unschedulable: string;
   /** Since when it is not Ready although its container runs: its node is out of sight; 0: it is not so. */
@@ -85,6 +88,7 @@ export function podFacts(pod: Pod, nowMs: number): PodFacts | null {
     message: status?.message ?? '',
     disruption: disruptionOf(condition('DisruptionTarget')),
     container,
+    gated: hasGate(pod),
     unschedulable: scheduled?.status === 'False' ? (scheduled.message ?? scheduled.reason ?? '') : '',
     unseenSinceMs: container.kind === 'running' ? unseenSince(condition('Ready')) : 0,
     troubleSinceMs: container.kind === 'waiting' && TROUBLE.includes(container.reason) ? nowMs : 0,
@@ -112,6 +116,7 @@ export function mergePod(before: PodFacts | undefined, now: PodFacts): PodFacts 
     message: now.message || before.message,
     disruption: before.disruption ?? now.disruption,
     container,
+    gated: before.gated && now.gated,
     unschedulable: now.node || before.node ? '' : now.unschedulable,
     unseenSinceMs: container.kind === 'running' ? now.unseenSinceMs : 0,
     troubleSinceMs: inTrouble ? before.troubleSinceMs || now.troubleSinceMs : 0,

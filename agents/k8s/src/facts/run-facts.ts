@@ -8,13 +8,13 @@ import {
   EMPTY,
   equal,
   formatRangeSet,
-  fromIndexes,
   indexes,
   intersection,
   type RangeSet,
   rangeSet,
   union,
 } from '@switchyard/core/spec/range-set.ts';
+import { tasksOfIndexes } from '../manifest/task-index.ts';
 import type { Asked, JobFacts } from './job-facts.ts';
 import type { PodFacts } from './pod-facts.ts';
 
@@ -46,6 +46,10 @@ export type RunFacts = RunRecord & {
   /** What Kueue says of it. */
   queue: { readonly state: string; readonly reason: string } | null;
   eviction: string | null;
+  /** None of its payloads runs any more after it. */
+  evictionConfirmed: boolean;
+  /** Which pods of a gang were not up when it was given back. */
+  backReason: string;
   cancelWanted: boolean;
   asked: Asked | null;
   placed: boolean;
@@ -72,6 +76,8 @@ export function runFacts(record: RunRecord, namespace: string): RunFacts {
     createFailure: null,
     queue: null,
     eviction: null,
+    evictionConfirmed: false,
+    backReason: '',
     cancelWanted: false,
     asked: null,
     placed: false,
@@ -112,19 +118,10 @@ export function taskOfIndex(run: RunFacts, index: number): number | null {
   return run.taskList[index] ?? null;
 }
 
-/** The completion index of a task; null when it is not one of the run's. */
-export function indexOfTask(run: RunFacts, task: number): number | null {
-  let before = 0;
-  for (const [first, last] of run.tasks) {
-    if (task >= first && task <= last) return run.isArray ? before + task - first : 0;
-    before += last - first + 1;
-  }
-  return null;
-}
-
-export function tasksOfIndexes(run: RunFacts, set: RangeSet): RangeSet {
+/** The tasks that a set of completion indexes stands for; in a Job without indexes they stand for all of it. */
+export function tasksOf(run: RunFacts, set: RangeSet): RangeSet {
   if (!run.isArray) return set.length > 0 ? run.tasks : EMPTY;
-  return fromIndexes([...indexes(set)].flatMap((index) => taskOfIndex(run, index) ?? []));
+  return tasksOfIndexes(run.tasks, set);
 }
 
 export function openTasks(run: RunFacts): RangeSet {

@@ -4,7 +4,7 @@ import { settleGang } from './gang.ts';
 import { nativeStateOf } from './native-state.ts';
 import { notStarted, type PodSetting, podEnd } from './pod-end.ts';
 import { containerStartedMs, type PodFacts } from './pod-facts.ts';
-import { hasEnded, noteEnd, noteStart, openTasks, type RunFacts, taskOfIndex, tasksOfIndexes } from './run-facts.ts';
+import { hasEnded, noteEnd, noteStart, openTasks, type RunFacts, taskOfIndex, tasksOf } from './run-facts.ts';
 
 /** Brings a run up to date with what is known of its Job and pods: starts, ends, native state. Only ever forward. */
 export function settleRun(run: RunFacts, when: { readonly nowMs: number; readonly lostNodeMs: number }): void {
@@ -17,6 +17,8 @@ export function settleRun(run: RunFacts, when: { readonly nowMs: number; readonl
   if (!hasEnded(run)) {
     if (run.gang > 0) settleGang(run, setting);
     else for (const pod of inOrder(run)) settlePod(run, pod, setting);
+    if (run.eviction !== null && run.evictionConfirmed)
+      noteEnd(run, openTasks(run), { outcome: 'failed', reason: 'preempted', detail: run.eviction });
     settlePodless(run, setting);
   }
   nativeStateOf(run);
@@ -51,7 +53,7 @@ function settlePodless(run: RunFacts, { job, asked }: PodSetting): void {
   const silent = difference(openTasks(run), tasksOfPods(run));
   if (silent.length === 0) return;
   if (job !== null) {
-    const complete = job.finished?.kind === 'complete' ? run.tasks : tasksOfIndexes(run, job.completedIndexes);
+    const complete = job.finished?.kind === 'complete' ? run.tasks : tasksOf(run, job.completedIndexes);
     noteEnd(run, intersection(silent, complete), { outcome: 'succeeded', exitCode: 0 });
   }
   const unseen = difference(silent, run.started);

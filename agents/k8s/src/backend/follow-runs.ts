@@ -1,0 +1,108 @@
+import { difference } from '@switchyard/core/spec/range-set.ts';
+import { firstBoundMs, isLetGo, isWhole, whatIsMissing } from '../facts/gang.ts';
+import { lostNodeDueMs } from '../facts/pod-end.ts';
+import { isOver, type PodFacts } from '../facts/pod-facts.ts';
+import { hasEnded, openTasks, type RunFacts, tasksOf } from '../facts/run-facts.ts';
+import { settleRun } from '../facts/settle-run.ts';
+import { inBackground, isRested } from './background.ts';
+import { confirmRun } from './confirm-run.ts';
+import { giveBackGang, letGangGo, nameNodes } from './gang-work.ts';
+import { killRun } from './kill-run.ts';
+import { type KubeState, noteChange, type Tracked } from './kube-state.ts';
+import { rejectPods } from './reject-pods.ts';
+
+const KILL_AGAIN_MS = 15_000;
+
+/** Looks at every run of which something was heard or whose time has come, and starts what is to be done about it. */
+export function followRuns(state: KubeState): void {
+  const nowMs = state.now();
+  for (const [runId, dueMs] of state.due) if (dueMs <= nowMs) state.dirty.add(runId);
+  const runIds = [...state.dirty];
+  state.dirty.clear();
+  for (const runId of runIds) {
+    state.due.delete(runId);
+    const run = state.runs.get(runId);
+    if (run) follow(state, run, nowMs);
+  }
+}
+
+function follow(state: KubeState, run: Tracked, nowMs: number): void {
+  const { facts } = run;
+  state.queues.look(run);
+  settleRun(facts, { nowMs, lostNodeMs: state.config.lostNodeSeconds * 1000 });
+  noteChange(state, run);
+  if (state.closed) return;
+  state.queues.follow(run);
+  const wanted = hasEnded(facts) ? [] : work(state, run, nowMs);
+  for (const { name, doIt } of wanted) if (isRested(run, name, nowMs)) inBackground(state, run, name, doIt);
+  const next = nextDueMs(state, run, nowMs);
+  if (next > 0) state.due.set(facts.order.runId, next);
+}
+
+type Work = { readonly name: string; readonly doIt: () => Promise<unknown> };
+
+function work(state: KubeState, run: Tracked, nowMs: number): Work[] {
+  const { facts } = run;
+  const wanted: Work[] = [];
+  const want = (name: string, doIt: Work['doIt']) => wanted.push({ name, doIt });
+  if (run.missing || run.lost || isSilent(facts)) want('confirm', () => confirmRun(state, run));
+  if (!facts.placed || facts.jobGone) return wanted;
+  if (facts.gang > 0 && !facts.asked && !facts.cancelWanted) {
+    if (!run.hasService) want('service', () => nameNodes(state, run));
+    if (isWhole(facts) || isLetGo(facts)) want('go', () => letGangGo(state, run));
+    else if (nowMs >= gangDueMs(state, facts)) want('give back', () => giveBackGang(state, run, whatIsMissing(facts)));
+  }
+  if (inTrouble(state, facts, nowMs).length > 0)
+    want('reject', () => rejectPods(state, run, () => inTrouble(state, facts, state.now())));
+  if (facts.cancelWanted && nowMs - run.killedAtMs >= KILL_AGAIN_MS) want('kill', () => killRun(state, run));
+  return wanted;
+}
+
+/** The Job is over, or gone, and of some tasks no pod is there that could say how they ended. */
+function isSilent(facts: RunFacts): boolean {
+  if (facts.podsConfirmed || !facts.placed) return false;
+  if (!facts.jobGone && !facts.job?.finished) return false;
+  const pods = [...facts.pods.values()];
+  if (!facts.isArray) return pods.length === 0;
+  return (
+    difference(openTasks(facts), tasksOf(facts, [...pods].map(({ index }) => [index, index] as const).sort(byFirst)))
+      .length > 0
+  );
+}
+
+function byFirst([left]: readonly [number, number], [right]: readonly [number, number]): number {
+  return left - right;
+}
+
+/** Pods whose container cannot be made, for longer than the configuration allows. */
+function inTrouble(state: KubeState, facts: RunFacts, nowMs: number): PodFacts[] {
+  return [...facts.pods.values()].filter(
+    (pod) => pod.deletedAtMs === 0 && !pod.gone && troubleDueMs(state, pod) > 0 && nowMs >= troubleDueMs(state, pod),
+  );
+}
+
+function troubleDueMs(state: KubeState, { troubleSinceMs }: PodFacts): number {
+  return troubleSinceMs === 0 ? 0 : troubleSinceMs + state.config.imagePullSeconds * 1000;
+}
+
+/** Never, while none of the gang has a node: then it waits as any other job does. */
+function gangDueMs(state: KubeState, facts: RunFacts): number {
+  const sinceMs = firstBoundMs(facts);
+  return sinceMs === 0 ? Number.POSITIVE_INFINITY : sinceMs + state.config.gangSeconds * 1000;
+}
+
+/** When the run is to be looked at again although nothing is heard of it; 0: it is not. */
+function nextDueMs(state: KubeState, run: Tracked, nowMs: number): number {
+  const { facts } = run;
+  if (hasEnded(facts)) return 0;
+  const times: number[] = [...run.notBefore.values()];
+  if (run.lost) times.push(nowMs + state.patience.secondLookMs);
+  if (facts.cancelWanted && facts.placed) times.push(run.killedAtMs + KILL_AGAIN_MS);
+  if (facts.gang > 0 && !isLetGo(facts)) times.push(gangDueMs(state, facts));
+  for (const pod of facts.pods.values()) {
+    if (isOver(pod) || pod.gone) continue;
+    times.push(troubleDueMs(state, pod), lostNodeDueMs(pod, state.config.lostNodeSeconds * 1000));
+  }
+  const coming = times.filter((ms) => ms > 0 && Number.isFinite(ms));
+  return coming.length === 0 ? 0 : Math.max(nowMs + 200, Math.min(...coming));
+}

@@ -1,0 +1,247 @@
+import type { Backend, KnownRun, RunStatus } from '@switchyard/agent-runtime/backend.ts';
+import { openForgottenLog } from '@switchyard/agent-runtime/forgotten-log.ts';
+import { createLimiter } from '@switchyard/agent-runtime/limiter.ts';
+import { stateBirthMs } from '@switchyard/agent-runtime/state-birth.ts';
+import { withdrawUnknown } from '@switchyard/agent-runtime/withdraw-unknown.ts';
+import type { Event, Job, Pod } from '../api-types.ts';
+import { startInformer } from '../client/informer.ts';
+import { hasEnded, statusOf } from '../facts/run-facts.ts';
+import { kubeFingerprint } from '../fingerprint.ts';
+import { namespacesOf } from '../manifest/binding.ts';
+import { MANAGED_BY, MANAGED_BY_LABEL } from '../names.ts';
+import { adoptArrivals } from './adopt-runs.ts';
+import { cancelStray } from './cancel-stray.ts';
+import { capacityWatch } from './capacity-watch.ts';
+import { deleteDoomed, doom } from './doomed-jobs.ts';
+import { followRuns } from './follow-runs.ts';
+import { jobsPath, podsPath } from './kube-objects.ts';
+import { type KubeBackendOptions, type KubeState, PATIENCE, type Tracked } from './kube-state.ts';
+import { queueSight } from './queue-sight.ts';
+import { runLogs } from './run-logs.ts';
+import { createFailureSink, jobSink, podSink } from './sinks.ts';
+import { submitRun } from './submit-run.ts';
+import { cancelRun, withdrawRun } from './withdraw-run.ts';
+
+/** Events come in bursts: what they change is looked at, and told, together. */
+const TOGETHER_MS = 20;
+const TICK_MS = 1000;
+const DELETES = 8;
+const NEXT_OBSERVE_MS = 2000;
+const WARN_AGAIN_MS = 600_000;
+
+/**
+ * A Kubernetes cluster as a Backend: one Job for each run, under the name that only this run has. Everything it knows is rebuilt
+ * from the cluster's objects and the log of the forgotten; what is new comes by watches. It opens without the API server.
+ */
+export async function kubeBackend(options: KubeBackendOptions): Promise<Backend> {
+  const state = await openState(options);
+  const capacity = capacityWatch(state);
+  const logs = runLogs(state);
+  const news = watchForNews(state);
+  startInformers(state);
+  const needsAnswer = () => {
+    const problem = whyNotReady(state);
+    if (problem !== null) throw new Error(problem);
+  };
+  return {
+    kind: 'kubernetes',
+    fingerprint: () => kubeFingerprint(state.client),
+    capacity: () => capacity.report(),
+    submit: async (order, { observedBefore }) => {
+      needsAnswer();
+      return once(state, order.runId, () => submitRun(state, order, observedBefore));
+    },
+    observe: async () => {
+      needsAnswer();
+      await state.adopting;
+      followRuns(state);
+      const changed = [...state.changed].flatMap((runId) => state.runs.get(runId) ?? []);
+      state.changed.clear();
+      return { changed: changed.map(({ facts }) => statusOf(facts)), strays: [...state.strays.values()] };
+    },
+    withdraw: (runId) => withKnown(state, runId, withdrawRun, needsAnswer),
+    cancel: (runId) => withKnown(state, runId, cancelRun, needsAnswer),
+    forget: (runIds) => forget(state, runIds),
+    cancelStray: (stray) => cancelStray(state, stray),
+    readLog: (request) => logs.read(request),
+    logTails: (runId) => logs.tails(runId),
+    inventory: async (forgottenAbove) => {
+      needsAnswer();
+      await state.adopting;
+      return inventory(state, forgottenAbove);
+    },
+    nextObserveMs: () => NEXT_OBSERVE_MS,
+    onNews: news.listen,
+    close: async () => {
+      state.closed = true;
+      news.close();
+      logs.close();
+      await state.client.close();
+      await Promise.all([capacity.close(), ...state.informers.map((informer) => informer.close())]);
+      await Promise.allSettled(state.submits.values());
+    },
+  };
+}
+
+async function openState(options: KubeBackendOptions): Promise<KubeState> {
+  const now = options.now ?? Date.now;
+  const state: KubeState = {
+    options,
+    client: options.client,
+    config: options.config,
+    patience: { ...PATIENCE, ...options.patience },
+    forgotten: await openForgottenLog(options.stateDir, now),
+    birthMs: await stateBirthMs(options.stateDir),
+    startedMs: now(),
+    now,
+    warn: seldom(options.log?.warn ?? (() => {}), now),
+    runs: new Map(),
+    byJobUid: new Map(),
+    earlyPods: new Map(),
+    arrivals: new Map(),
+    adopting: Promise.resolve(),
+    strays: new Map(),
+    dirty: new Set(),
+    due: new Map(),
+    changed: new Set(),
+    submits: new Map(),
+    doomed: new Map(),
+    deletes: createLimiter(DELETES),
+    informers: [],
+    queues: queueSight(() => state),
+    wake: () => {},
+    closed: false,
+  };
+  return state;
+}
+
+function startInformers(state: KubeState): void {
+  const { client, config } = state;
+  const log = state.options.log ?? { info: () => {}, warn: () => {} };
+  const labelSelector = `${MANAGED_BY_LABEL}=${MANAGED_BY}`;
+  const arrive = () => void adoptArrivals(state);
+  for (const namespace of namespacesOf(config)) {
+    state.informers.push(
+      startInformer<Job>({
+        client,
+        path: jobsPath(namespace),
+        labelSelector,
+        sink: jobSink(state, namespace, arrive),
+        log,
+      }),
+      startInformer<Pod>({ client, path: podsPath(namespace), labelSelector, sink: podSink(state, namespace), log }),
+      startInformer<Event>({
+        client,
+        path: `/api/v1/namespaces/${namespace}/events`,
+        fieldSelector: 'reason=FailedCreate,involvedObject.kind=Job',
+        sink: createFailureSink(state),
+        log,
+      }),
+    );
+  }
+}
+
+function whyNotReady(state: KubeState): string | null {
+  if (!state.queues.isSettled()) return 'the API server has not said yet whether there is a Kueue';
+  if (!state.informers.every((informer) => informer.isSynced())) return 'Jobs and pods have not been listed yet';
+  const silentMs = Math.max(...state.informers.map((informer) => informer.silentMs()));
+  if (silentMs <= state.patience.silenceMs) return null;
+  return `the API server has not been heard for ${Math.round(silentMs / 1000)} s`;
+}
+
+/** Looks at what has changed a moment after it has, and when something is due; tells whoever listens. */
+function watchForNews(state: KubeState) {
+  let listener: (() => void) | null = null;
+  let timer: NodeJS.Timeout | null = null;
+  let strays = 0;
+  const look = () => {
+    timer = null;
+    if (state.closed) return;
+    followRuns(state);
+    const isNews = state.changed.size > 0 || state.strays.size !== strays;
+    strays = state.strays.size;
+    if (isNews) listener?.();
+  };
+  state.wake = () => {
+    timer ??= setTimeout(look, TOGETHER_MS);
+  };
+  const tick = setInterval(() => {
+    deleteDoomed(state);
+    look();
+  }, TICK_MS);
+  return {
+    listen: (told: () => void) => {
+      listener = told;
+    },
+    close: () => {
+      clearInterval(tick);
+      if (timer) clearTimeout(timer);
+    },
+  };
+}
+
+/** An Offer that is repeated while the first is under way waits for the same answer. */
+async function once(state: KubeState, runId: string, work: () => Promise<RunStatus>): Promise<RunStatus> {
+  const before = state.submits.get(runId);
+  if (before) return before;
+  const mine = work().finally(() => state.submits.delete(runId));
+  state.submits.set(runId, mine);
+  return mine;
+}
+
+async function withKnown(
+  state: KubeState,
+  runId: string,
+  act: (state: KubeState, run: Tracked) => Promise<RunStatus>,
+  needsAnswer: () => void,
+): Promise<RunStatus> {
+  needsAnswer();
+  await state.adopting;
+  const run = state.runs.get(runId);
+  if (run) return act(state, run);
+  const submitting = state.submits.get(runId);
+  if (!submitting) return once(state, runId, () => withdrawUnknown({ ...state, store: NOTHING_STORED }, runId));
+  await submitting.catch(() => {});
+  return withKnown(state, runId, act, needsAnswer);
+}
+
+/** There are no directories here that something could still start from. */
+const NOTHING_STORED = { removeUnstarted: async () => [] };
+
+async function forget(state: KubeState, runIds: readonly string[]): Promise<string[]> {
+  const known = runIds.flatMap((runId) => state.runs.get(runId) ?? []);
+  const ended = known.filter(({ facts }) => hasEnded(facts));
+  await state.forgotten.append(ended.map((run) => knownRun(run, true)));
+  for (const run of ended) {
+    const { order, namespace, jobUid, jobGone } = run.facts;
+    state.runs.delete(order.runId);
+    state.byJobUid.delete(jobUid);
+    state.changed.delete(order.runId);
+    state.dirty.delete(order.runId);
+    state.due.delete(order.runId);
+    if (!jobGone) doom(state, { namespace, name: order.marker, uid: jobUid }, run);
+  }
+  const kept = new Set(known.filter(({ facts }) => !hasEnded(facts)).map(({ facts }) => facts.order.runId));
+  return runIds.filter((runId) => !kept.has(runId));
+}
+
+async function inventory(state: KubeState, forgottenAbove: number): Promise<KnownRun[]> {
+  const known = [...state.runs.values()].map((run) => knownRun(run, false));
+  const forgotten = await state.forgotten.above(forgottenAbove);
+  return [...known, ...forgotten.filter(({ order }) => order.jobId !== '' && !state.runs.has(order.runId))];
+}
+
+function knownRun({ facts }: Tracked, forgotten: boolean): KnownRun {
+  return { order: facts.order, status: statusOf(facts), forgotten };
+}
+
+/** The same trouble comes again and again: a sentence is said again only after a while. */
+function seldom(warn: (sentence: string) => void, now: () => number): (sentence: string) => void {
+  const said = new Map<string, number>();
+  return (sentence) => {
+    for (const [other, atMs] of said) if (now() - atMs > WARN_AGAIN_MS) said.delete(other);
+    if (said.has(sentence)) return;
+    said.set(sentence, now());
+    warn(sentence);
+  };
+}

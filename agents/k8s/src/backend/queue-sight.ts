@@ -1,0 +1,174 @@
+import { parseMarker } from '@switchyard/core/spec/marker.ts';
+import type { Job, Pod } from '../api-types.ts';
+import { startInformer } from '../client/informer.ts';
+import { isOver, type PodFacts } from '../facts/pod-facts.ts';
+import { hasEnded } from '../facts/run-facts.ts';
+import { detectKueue, type Kueue, kueuePath } from '../kueue/detect-kueue.ts';
+import { evictionEnd, mustBeDeactivated } from '../kueue/eviction-end.ts';
+import type { QueuedJob, Workload } from '../kueue/kueue-types.ts';
+import { letPodsGo } from '../kueue/let-pods-go.ts';
+import { queuedState } from '../kueue/native-state.ts';
+import { START_CLAIM_ANNOTATION, START_GATE, startClaimOf, withStartGate } from '../kueue/start-claim.ts';
+import { deactivateWorkloads, withdrawWorkload } from '../kueue/withdraw-workload.ts';
+import { WorkloadStore } from '../kueue/workload-store.ts';
+import { namespacesOf, queuesOf } from '../manifest/binding.ts';
+import { COMPLETION_INDEX_ANNOTATION, QUEUE_NAME_LABEL } from '../names.ts';
+import { inBackground, isRested } from './background.ts';
+import { inTurn, type KubeState, type Tracked, touch } from './kube-state.ts';
+
+/** What Kueue has to do with runs; nothing, where no queue is configured. */
+export type QueueSight = {
+  /** Known whether there is a Kueue. */
+  isSettled(): boolean;
+  kueue(): Kueue | null;
+  stores(): ReadonlyMap<string, WorkloadStore>;
+  /** As the Job is to be made; or why it cannot be, as a sentence. */
+  prepare(job: Job): { readonly job: Job } | { readonly refusal: string };
+  /** Brings what Kueue says into the run's facts, before they are settled. */
+  look(run: Tracked): void;
+  /** Lets pods of an admitted run start, and gives quota back that nothing will use. */
+  follow(run: Tracked): void;
+  withdraw(run: Tracked): Promise<'withdrawn' | 'open' | 'not queued'>;
+};
+
+/** Asks once which Kueue there is, again while nobody answers, and then watches its Workloads. */
+export function queueSight(getState: () => KubeState): QueueSight {
+  let found: Kueue | null = null;
+  let isSettled = false;
+  const stores = new Map<string, WorkloadStore>();
+
+  const start = async () => {
+    const state = getState();
+    if (queuesOf(state.config).length > 0) found = await detectKueue(state.client);
+    isSettled = true;
+    if (found === null || state.closed) return;
+    const { version } = found;
+    const queued = new Set(queuesOf(state.config).map(({ namespace }) => namespace));
+    for (const namespace of namespacesOf(state.config).filter((each) => queued.has(each))) {
+      const store = new WorkloadStore({
+        gpuResource: state.config.gpuResource,
+        isOurs: (name) => parseMarker(name) !== null,
+        changed: (jobUid) => touchJob(state, jobUid),
+      });
+      stores.set(namespace, store);
+      const { client, options } = state;
+      const log = options.log ?? { info: () => {}, warn: () => {} };
+      const path = kueuePath(version, 'workloads', namespace);
+      state.informers.push(startInformer<Workload>({ client, path, sink: store, log }));
+    }
+  };
+  const tryToStart = () => {
+    const state = getState();
+    start().catch((error: Error) => {
+      if (state.closed) return;
+      state.warn(`whether there is a Kueue is not known: ${error.message}`);
+      setTimeout(tryToStart, 2000).unref();
+    });
+  };
+  setImmediate(tryToStart);
+
+  const workloadOf = ({ facts }: Tracked) => stores.get(facts.namespace)?.ofJob(facts.jobUid) ?? null;
+  const eviction = (run: Tracked) => {
+    const pods = [...run.facts.pods.values()];
+    const live = pods.filter((pod) => !pod.gated && !pod.gone && !isOver(pod)).length;
+    const held = pods.filter((pod) => pod.gated && !pod.gone && pod.deletedAtMs === 0).length;
+    return evictionEnd(queuedJob(run), workloadOf(run), { live, held });
+  };
+
+  return {
+    isSettled: () => isSettled,
+    kueue: () => found,
+    stores: () => stores,
+    prepare: (job) => {
+      const queue = job.metadata.labels?.[QUEUE_NAME_LABEL];
+      if (queue === undefined) return { job };
+      if (found !== null) return { job: withStartGate(job) };
+      return { refusal: `jobs of this group go through the LocalQueue ${queue}, and the cluster has no Kueue` };
+    },
+    look: (run) => {
+      const { facts } = run;
+      if (!facts.job?.queue) return;
+      const workload = workloadOf(run);
+      const place = (workload && stores.get(facts.namespace)?.placeOf(workload)) ?? null;
+      facts.queue = queuedState(facts.job.queue, workload, startClaimOf(queuedJob(run)), place);
+      const verdict = eviction(run);
+      facts.eviction = verdict.kind === 'preempted' ? verdict.detail : null;
+      facts.evictionConfirmed = verdict.kind === 'preempted' && verdict.confirmed;
+    },
+    follow: (run) => {
+      const { facts } = run;
+      const version = found?.version;
+      if (!facts.job?.queue || facts.jobGone || version === undefined) return;
+      const state = getState();
+      const name = { namespace: facts.namespace, name: facts.order.marker, uid: facts.jobUid };
+      const nowMs = state.now();
+      const held = [...facts.pods.values()].filter((pod) => pod.gated && !pod.gone && pod.deletedAtMs === 0);
+      const mayGo = !hasEnded(facts) && !facts.asked && !facts.cancelWanted && !facts.job.suspended;
+      if (held.length > 0 && mayGo && facts.eviction === null && isRested(run, 'start', nowMs))
+        inBackground(state, run, 'start', () => inTurn(run, () => start_(state, run, name)));
+      const workload = workloadOf(run);
+      if (workload && mustBeDeactivated(queuedJob(run), workload, eviction(run)) && isRested(run, 'deactivate', nowMs))
+        inBackground(state, run, 'deactivate', () => deactivateWorkloads(state.client, version, name));
+    },
+    withdraw: async (run) => {
+      const { facts } = run;
+      if (!facts.job?.queue || found === null) return 'not queued';
+      const state = getState();
+      const name = { namespace: facts.namespace, name: facts.order.marker, uid: facts.jobUid };
+      const { version } = found;
+      const { kind } = await inTurn(run, () => withdrawWorkload(state.client, version, name));
+      if (kind === 'gone') run.missing = true;
+      return kind === 'withdrawn' ? 'withdrawn' : 'open';
+    },
+  };
+}
+
+async function start_(state: KubeState, run: Tracked, name: { namespace: string; name: string; uid: string }) {
+  const { facts } = run;
+  if (facts.asked || facts.cancelWanted) return;
+  const pods = [...facts.pods.values()].filter(({ gone }) => !gone).map((pod) => podOf(name, pod));
+  const verdict = await letPodsGo(state.client, name, pods);
+  // The pods whose gate is off come by the watch; until they do, nothing is to be done for them again.
+  if (verdict.kind === 'let_go')
+    for (const uid of verdict.podUids) {
+      const pod = facts.pods.get(uid);
+      if (pod) facts.pods.set(uid, { ...pod, gated: false });
+    }
+  else run.notBefore.set('start', state.now() + 1000);
+}
+
+function touchJob(state: KubeState, jobUid: string): void {
+  const run = state.runs.get(state.byJobUid.get(jobUid) ?? '');
+  if (run) touch(state, run);
+}
+
+/** The parts of the Job that Kueue's rules read. */
+function queuedJob({ facts }: Tracked): QueuedJob {
+  const { job, jobUid: uid, order, namespace } = facts;
+  return {
+    metadata: {
+      ...{ name: order.marker, namespace, uid, generation: job?.generation ?? 0 },
+      ...(job?.deleting ? { deletionTimestamp: '1970-01-01T00:00:01Z' } : {}),
+      annotations: job?.startClaim == null ? {} : { [START_CLAIM_ANNOTATION]: job.startClaim },
+    },
+    spec: { suspend: job?.suspended === true, template: { spec: { containers: [] } } },
+    status: job?.finished
+      ? { conditions: [{ type: job.finished.kind === 'complete' ? 'Complete' : 'Failed', status: 'True' }] }
+      : {},
+  };
+}
+
+function podOf(
+  { namespace, name: jobName, uid: jobUid }: { namespace: string; name: string; uid: string },
+  pod: PodFacts,
+): Pod {
+  return {
+    metadata: {
+      ...{ name: pod.name, namespace, uid: pod.uid, creationTimestamp: new Date(pod.createdAtMs).toISOString() },
+      ...(pod.deletedAtMs > 0 ? { deletionTimestamp: new Date(pod.deletedAtMs).toISOString() } : {}),
+      annotations: { [COMPLETION_INDEX_ANNOTATION]: String(pod.index) },
+      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: jobName, uid: jobUid, controller: true }],
+    },
+    spec: { containers: [], ...(pod.gated ? { schedulingGates: [{ name: START_GATE }] } : {}) },
+  };
+}

@@ -1,0 +1,100 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { contains, difference } from '@switchyard/core/spec/range-set.ts';
+import { isLetGo } from '../facts/gang.ts';
+import type { Asked } from '../facts/job-facts.ts';
+import { notStarted } from '../facts/pod-end.ts';
+import { isOver, type PodFacts } from '../facts/pod-facts.ts';
+import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../facts/run-facts.ts';
+import { settleRun } from '../facts/settle-run.ts';
+import { deletePod, listPods, noteAsked } from './kube-objects.ts';
+import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
+import { takeKnown, takePod } from './sinks.ts';
+
+const LOOK_EVERY_MS = 150;
+/** A pod may change again and again while the kubelet reports on it. */
+const MOST_LOOKS = 40;
+
+/**
+ * Takes what has not started away from the cluster, so that it never can: unbound pods, each exactly as it was seen, so that a
+ * binding in between wins. What is bound stays; so does what has no pod yet, until the next call. Of a gang nothing has started
+ * before its first pod was let go, so that all of its pods go, bound or not.
+ */
+export function takeBack(state: KubeState, run: Tracked, asked: Asked): Promise<void> {
+  return inTurn(run, async () => {
+    try {
+      if (await writeDown(state, run, asked)) await takePodsBack(state, run);
+    } finally {
+      settle(state, run);
+    }
+  });
+}
+
+/** An agent that starts again between the deletion and its report must know why the pods are gone. */
+async function writeDown(state: KubeState, run: Tracked, asked: Asked): Promise<boolean> {
+  const { facts } = run;
+  if (hasEnded(facts) || facts.jobUid === '' || facts.jobGone || facts.job?.finished) return false;
+  // A gang that is being let go has started; a second wish changes nothing, but that the user wants it cancelled.
+  if (facts.gang > 0 && isLetGo(facts)) return false;
+  if (facts.asked === asked || (facts.asked !== null && asked !== 'cancel')) return true;
+  const { namespace, order, jobUid: uid } = facts;
+  const job = await noteAsked(state.client, { namespace, name: order.marker, uid }, asked);
+  if (job === null || !takeKnown(state, run, namespace, job)) {
+    run.missing = true;
+    return false;
+  }
+  facts.asked = asked;
+  return true;
+}
+
+async function takePodsBack(state: KubeState, run: Tracked): Promise<void> {
+  const { facts } = run;
+  const untilMs = state.now() + state.patience.firstPodMs;
+  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+    for (const pod of await listPods(state.client, facts.namespace, facts.jobUid)) takePod(state, pod);
+    if (facts.gang > 0 && isLetGo(facts)) return;
+    const results = await Promise.all(removable(facts).map((pod) => remove(state, run, pod)));
+    settle(state, run);
+    if (hasEnded(facts) || state.closed) return;
+    if (results.includes('changed')) continue;
+    if (facts.gang > 0 && facts.pods.size > 0) return gangIsBack(run);
+    if (!waitsForPod(facts) || state.now() >= untilMs) return;
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+/** Alive, and surely not started. */
+function removable(facts: RunFacts): PodFacts[] {
+  const alive = [...facts.pods.values()].filter((pod) => !pod.gone && !isOver(pod) && pod.deletedAtMs === 0);
+  return facts.gang > 0 ? alive : alive.filter(({ node }) => node === '');
+}
+
+async function remove(state: KubeState, run: Tracked, pod: PodFacts): Promise<'removed' | 'changed'> {
+  const { name, uid, resourceVersion } = pod;
+  const answer = await deletePod(state.client, { namespace: run.facts.namespace, name, uid, resourceVersion });
+  if (answer === 'changed') return 'changed';
+  if (answer === 'gone') run.missing = true;
+  else takePod(state, answer);
+  return 'removed';
+}
+
+/** Every pod that there was is being deleted without the word to go, and no later one gets it. */
+function gangIsBack({ facts }: Tracked): void {
+  const all = [...facts.pods.values()];
+  const isBack = all.every((pod) => pod.goAtMs === 0 && (pod.deletedAtMs > 0 || pod.gone || isOver(pod)));
+  if (isBack && facts.asked && facts.asked !== 'give back') noteEnd(facts, openTasks(facts), notStarted(facts.asked));
+}
+
+/** The Job controller makes the pod of a fresh Job within a moment, unless it is refused or the Job is suspended. */
+function waitsForPod(facts: RunFacts): boolean {
+  if (facts.job?.suspended || facts.job?.finished || facts.createFailure) return false;
+  if (!facts.isArray) return facts.pods.size === 0;
+  const seen = [...facts.pods.values()].map((pod) => taskOfIndex(facts, pod.index));
+  return (
+    seen.length === 0 && difference(openTasks(facts), facts.started).some(([first]) => !contains(facts.ended, first))
+  );
+}
+
+function settle(state: KubeState, run: Tracked): void {
+  settleRun(run.facts, { nowMs: state.now(), lostNodeMs: state.config.lostNodeSeconds * 1000 });
+  noteChange(state, run);
+}
