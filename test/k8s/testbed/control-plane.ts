@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Daemon, startDaemon } from '../../slurm/daemon.ts';
-import { until } from '../../support/until.ts';
 import { type ApiClient, apiClient } from './api-client.ts';
 import { built } from './cache.ts';
 import { type Certificates, makeCertificates, writeKubeconfig } from './certificates.ts';
 import type { Network } from './network.ts';
+import { untilReady } from './until-ready.ts';
 
 export type ComponentName = 'etcd' | 'apiserver' | 'controller-manager' | 'scheduler';
 
@@ -61,7 +61,7 @@ export async function startControlPlane(
       const argv = [...network.inside, built('kube'), program, ...flags[name]];
       const daemon = startDaemon(argv, environment(dir), join(dir, 'log', `${name}.log`));
       daemons.set(name, daemon);
-      if (name === 'apiserver') await apiAnswers(client, daemon);
+      if (name === 'apiserver') await untilReady('the API server is ready', daemon, () => isReady(client));
     },
     pause: () => signal(daemons.get(name), 'SIGSTOP'),
     resume: () => signal(daemons.get(name), 'SIGCONT'),
@@ -151,15 +151,8 @@ function schedulerFlags(kubeconfig: string): string[] {
   ];
 }
 
-async function apiAnswers(client: ApiClient, daemon: Daemon): Promise<void> {
-  await until(
-    'the API server is ready',
-    async () => {
-      if (!daemon.running()) throw new Error('it ended');
-      return (await client.call('GET', '/readyz')).status === 200;
-    },
-    { everyMs: 50, timeoutMs: 60_000, describe: () => daemon.said() },
-  );
+async function isReady(client: ApiClient): Promise<boolean> {
+  return (await client.call('GET', '/readyz')).status === 200;
 }
 
 function signal(daemon: Daemon | undefined, name: NodeJS.Signals): void {

@@ -2,11 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDaemon } from '../../slurm/daemon.ts';
 import { runProgram } from '../../slurm/run-program.ts';
-import { until } from '../../support/until.ts';
 import { BUSYBOX } from './available.ts';
 import { built } from './cache.ts';
 import { environment } from './control-plane.ts';
 import type { ClusterParts } from './node.ts';
+import { untilReady } from './until-ready.ts';
 
 /** CoreDNS at the address that every kubelet already writes into its pods. */
 export async function startDns(parts: ClusterParts): Promise<void> {
@@ -29,5 +29,5 @@ export async function startDns(parts: ClusterParts): Promise<void> {
   const daemon = startDaemon(argv, environment(dir), join(dir, 'log', 'coredns.log'));
   parts.daemons.push(daemon);
   const ask = [...network.inside, BUSYBOX, 'nslookup', 'kubernetes.default.svc.cluster.local', network.address];
-  await until('CoreDNS answers', async () => (await runProgram(ask)).code === 0, { describe: () => daemon.said() });
+  await untilReady('CoreDNS answers', daemon, async () => (await runProgram(ask)).code === 0);
 }

@@ -4,40 +4,52 @@ import { parse } from 'yaml';
 import { startDaemon } from '../../slurm/daemon.ts';
 import { runProgram } from '../../slurm/run-program.ts';
 import { until } from '../../support/until.ts';
+import type { ApiClient } from './api-client.ts';
+import { BUSYBOX } from './available.ts';
 import { built, cacheEntry } from './cache.ts';
 import { environment } from './control-plane.ts';
 import type { ClusterParts } from './node.ts';
+import { untilReady } from './until-ready.ts';
+
+/** Where Kueue looks for the certificates of its metrics cannot be configured, so it gets an /etc of its own. */
+const WITH_CERTIFICATES = `
+set -e
+certificates=$1
+shift
+mount -t tmpfs etc /etc
+mkdir -p /etc/kueue/metrics
+ln -s "$certificates" /etc/kueue/metrics/certs
+exec "$@"`;
 
 /** Kueue for Jobs that are created suspended; without its webhooks, which only fill in defaults and refuse mistakes. */
 export async function startKueue(parts: ClusterParts): Promise<void> {
   const { dir, network, client, adminKubeconfig } = parts;
   await client.apply(customResources());
+  // Discovery tells of them only afterwards, and Kueue ends when it does not find them.
+  await until('the kinds of Kueue are served', async () => (await unserved(client)).length === 0);
   const certificates = join(dir, 'kueue');
   mkdirSync(certificates);
   await selfSigned(certificates);
   const config = join(dir, 'kueue.json');
   writeFileSync(config, JSON.stringify(configuration(certificates), null, 1));
   const flags = [`--config=${config}`, `--kubeconfig=${adminKubeconfig}`, '--feature-gates=VisibilityOnDemand=false'];
-  const daemon = startDaemon(
-    [...network.inside, built('kueue'), ...flags],
-    environment(dir),
-    join(dir, 'log', 'kueue.log'),
-  );
+  const hull = ['unshare', '--mount', '--propagation=private', 'sh', '-c', WITH_CERTIFICATES, 'sh', certificates];
+  const argv = [...network.inside, ...hull, built('kueue'), ...flags];
+  const daemon = startDaemon(argv, environment(dir), join(dir, 'log', 'kueue.log'));
   parts.daemons.push(daemon);
-  const ready = [
-    ...network.inside,
-    'bash',
-    '-c',
-    'exec 3<>/dev/tcp/127.0.0.1/8081; printf "GET /readyz HTTP/1.0\\r\\n\\r\\n" >&3; grep -q "200 OK" <&3',
-  ];
-  await until(
-    'Kueue is ready',
-    async () => {
-      if (!daemon.running()) throw new Error('it ended');
-      return (await runProgram(ready)).code === 0;
-    },
-    { describe: () => daemon.said() },
-  );
+  const ready = [...network.inside, BUSYBOX, 'wget', '-q', '-O', '-', 'http://127.0.0.1:8081/readyz'];
+  await untilReady('Kueue is ready', daemon, async () => (await runProgram(ready)).code === 0);
+}
+
+type Definitions = {
+  items: { metadata: { name: string }; status: { conditions?: { type: string; status: string }[] } }[];
+};
+
+async function unserved(client: ApiClient): Promise<string[]> {
+  const { body } = await client.call<Definitions>('GET', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
+  const isServed = (each: Definitions['items'][number]) =>
+    each.status.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True');
+  return body.items.filter((each) => !isServed(each)).map((each) => each.metadata.name);
 }
 
 function customResources(): object[] {

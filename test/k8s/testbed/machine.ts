@@ -4,6 +4,7 @@ import { type Daemon, startDaemon } from '../../slurm/daemon.ts';
 import { until } from '../../support/until.ts';
 import { environment } from './control-plane.ts';
 import type { Network } from './network.ts';
+import { untilReady } from './until-ready.ts';
 
 /**
  * The hull of one node: its own processes and its own mounts, so that losing it is one kill after which the kernel leaves
@@ -28,6 +29,7 @@ set -e
 mount --bind "$1/lib" /var/lib
 mount --bind "$1/log" /var/log
 mount -t tmpfs -o mode=755 run /run
+: > /run/machine
 set +e
 while :; do sleep 86400 & wait $!; done`;
 
@@ -35,15 +37,11 @@ export async function startMachine(dir: string, network: Network): Promise<Machi
   const hull = ['unshare', '--pid', '--fork', '--kill-child', '--mount', '--propagation=private', '--mount-proc'];
   const argv = [...network.inside, ...hull, 'sh', '-c', FIRST_PROCESS, 'sh', dir];
   const daemon = startDaemon(argv, environment(dir), join(dir, 'machine.log'));
-  const first = await until(
-    'the first process of a node has mounted its folders',
-    () => {
-      if (!daemon.running()) throw new Error('it ended');
-      const child = childOf(daemon.pid);
-      return child !== undefined && childOf(child) !== undefined && child;
-    },
-    { everyMs: 5, timeoutMs: 10_000, describe: () => daemon.said() },
-  );
+  let first = 0;
+  await untilReady('the first process of a node has mounted its folders', daemon, () => {
+    first = childOf(daemon.pid) ?? 0;
+    return first > 0 && existsSync(`/proc/${first}/root/run/machine`);
+  });
   const enter = ['nsenter', `--target=${first}`, '--mount', '--pid', '--net', '--'];
   return {
     enter,

@@ -7,6 +7,7 @@ import { built } from './cache.ts';
 import { removeCgroups, startMachine } from './machine.ts';
 import type { Network } from './network.ts';
 import { type Taint, writeNodeConfig } from './node-config.ts';
+import { untilReady } from './until-ready.ts';
 
 export type NodeOptions = {
   /** What the node shows as allocatable; the host may have less or more. Default: what the host has. */
@@ -70,14 +71,10 @@ export async function startNode(
       join(dir, 'containerd.log'),
     );
     containerd = daemon;
-    await until(`containerd of ${name} has the images`, () => importImages(daemon), { describe: () => daemon.said() });
+    await untilReady(`containerd of ${name} has the images`, daemon, async () => (await importImages()).code === 0);
   };
-  const importImages = async (daemon: Daemon) => {
-    if (!daemon.running()) throw new Error('it ended');
-    const ran = await run(['ctr', '--namespace=k8s.io', 'images', 'import', '--snapshotter=native', parts.images]);
-    if (ran.code !== 0) throw new Error(ran.stderr);
-    return true;
-  };
+  const importImages = () =>
+    run(['ctr', '--namespace=k8s.io', 'images', 'import', '--snapshotter=native', parts.images]);
   const run: KubeNode['run'] = (argv) => runProgram([...machine!.enter, ...argv]);
   const startKubelet = () => {
     const flags = [
@@ -97,9 +94,7 @@ export async function startNode(
     if (!containerd?.running()) await startContainerd();
     const since = Date.now();
     if (!kubelet?.running()) startKubelet();
-    await until(`node ${name} is ready`, () => isReady(client, name, since), {
-      describe: () => kubelet?.said(),
-    });
+    await untilReady(`node ${name} is ready`, kubelet!, () => isReady(client, name, since));
     if (labels) await client.call('PATCH', `/api/v1/nodes/${name}`, { metadata: { labels } }, { contentType: MERGE });
   };
   const kill = async () => {
