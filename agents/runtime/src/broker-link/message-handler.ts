@@ -3,6 +3,7 @@ import type { RunStatus } from '../backend.ts';
 import { createLimiter } from '../limiter.ts';
 import type { BrokerStream, FromBroker } from './broker-stream.ts';
 import { checkOffer } from './check-offer.ts';
+import { createLogReaders } from './log-readers.ts';
 import type { LinkParts } from './session.ts';
 import { createTailKeeper } from './tail-keeper.ts';
 
@@ -29,7 +30,8 @@ export function createMessageHandler(
   const reads = createLimiter(CONCURRENT_LOG_READS);
   /** Messages that are being worked on: their repeats need no second worker. */
   const underWay = new Set<string>();
-  const tails = createTailKeeper({ backend, stream, log });
+  const readers = createLogReaders();
+  const tails = createTailKeeper({ backend, stream, log, readers });
   const toForget = new Set<string>();
   let forgetting = false;
 
@@ -81,6 +83,7 @@ export function createMessageHandler(
       .catch((error: Error) => ({ data: new Uint8Array(), end: true, problem: error.message }));
     const data = Buffer.from(slice.data);
     const { end, problem } = slice;
+    readers.seen(rest, slice);
     await stream.write({ $case: 'logChunk', value: { readId, offset: rest.offset, data, end, problem } });
   };
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { LogTail } from '../backend.ts';
 import type { ToBroker } from './broker-stream.ts';
+import { createLogReaders } from './log-readers.ts';
 import { createTailKeeper } from './tail-keeper.ts';
 
 type Sent = Extract<ToBroker, { $case: 'logTail' }>['value'];
@@ -11,6 +12,7 @@ function keeper(tails: (runId: string) => AsyncIterable<LogTail>, options: { sil
   const sent: Sent[] = [];
   const said: string[] = [];
   const ended = Promise.withResolvers<{ code: number; sentence: string }>();
+  const readers = createLogReaders({ asksAgainMs: 600, longestMs: 2000 });
   const made = createTailKeeper({
     backend: { logTails: tails },
     stream: {
@@ -22,9 +24,10 @@ function keeper(tails: (runId: string) => AsyncIterable<LogTail>, options: { sil
       },
     },
     log: { warn: (sentence) => said.push(sentence) },
+    readers,
     storedWithinMs: options.within ?? 5000,
   });
-  return { keep: made.keep, sent, said, end: () => ended.resolve({ code: 14, sentence: 'gone' }) };
+  return { keep: made.keep, readers, sent, said, end: () => ended.resolve({ code: 14, sentence: 'gone' }) };
 }
 
 async function* outputs(runId: string, ...sizes: readonly number[]): AsyncIterable<LogTail> {
@@ -75,6 +78,28 @@ test('a broker that does not answer, and a session that ends, leave the run wher
   cut.end();
   expect(await kept).toBe(false);
   expect(cut.said).toEqual([]);
+});
+
+test('who is in the middle of the output reads it to its end', async () => {
+  const { keep, readers } = keeper((runId) => outputs(runId, 5));
+  const read = (runId: string, end: boolean) => readers.seen({ runId, task: 0, rank: 0 }, { end, problem: '' });
+  read('r', false);
+  let isKept = false;
+  const kept = keep('r').then((is) => {
+    isKept = is;
+  });
+  expect(await keep('other')).toBe(true);
+  for (let at = 0; at < 3; at += 1) {
+    await delay(300);
+    read('r', false);
+    expect(isKept).toBe(false);
+  }
+  read('r', true);
+  await kept;
+  expect(isKept).toBe(true);
+  // One who has gone away is waited for no longer than it takes to ask again.
+  read('s', false);
+  expect(await keep('s')).toBe(true);
 });
 
 test('a cluster that does not answer is an error: nothing is forgotten for its silence', async () => {

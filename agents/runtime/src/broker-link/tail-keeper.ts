@@ -3,9 +3,10 @@ import type { Backend, LogTail } from '../backend.ts';
 import { createLimiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
 import type { BrokerStream } from './broker-stream.ts';
+import type { LogReaders } from './log-readers.ts';
 
 export type TailKeeper = {
-  /** True when nothing of the run's output is lost by forgetting it: it has no tails, or the broker keeps them. */
+  /** True when the run can be forgotten: it has no tails, or the broker keeps them and nobody is in the middle of reading the whole. */
   keep(runId: string): Promise<boolean>;
   /** The broker's answer. */
   stored(runIds: readonly string[]): void;
@@ -24,11 +25,14 @@ export function createTailKeeper(options: {
   readonly backend: Pick<Backend, 'logTails'>;
   readonly stream: Pick<BrokerStream, 'write' | 'ended'>;
   readonly log: Pick<Log, 'warn'>;
+  readonly readers: Pick<LogReaders, 'finished'>;
   readonly storedWithinMs?: number;
 }): TailKeeper {
-  const { backend, stream, log, storedWithinMs = STORED_WITHIN_MS } = options;
+  const { backend, stream, log, readers, storedWithinMs = STORED_WITHIN_MS } = options;
   const limit = createLimiter(CONCURRENT_RUNS);
   const waiting = new Map<string, () => void>();
+  const session = new AbortController();
+  stream.ended.then(() => session.abort());
 
   const answer = async (runId: string): Promise<boolean> => {
     const stop = new AbortController();
@@ -67,7 +71,10 @@ export function createTailKeeper(options: {
         sent.stored = answer(runId);
         await stream.write(message(before, true));
       });
-      return sent.stored ?? true;
+      if (!sent.stored) return true;
+      if (!(await sent.stored)) return false;
+      await readers.finished(runId, session.signal);
+      return !session.signal.aborted;
     },
     stored: (runIds) => {
       for (const runId of runIds) waiting.get(runId)?.();
