@@ -10,10 +10,11 @@ import { until } from './until.ts';
 
 /** What an agent's YAML says beyond what the federation fills in (cluster, broker, token, stateDir). */
 type AgentSettings = {
-  kind: 'slurm' | 'local';
+  kind: 'slurm' | 'local' | 'kubernetes';
   backlog?: number;
   slurm?: { conf: string };
   local?: { cpus: number; memoryMiB: number };
+  kubernetes?: Record<string, unknown>;
   faults?: Record<string, unknown>;
   [more: string]: unknown;
 };
