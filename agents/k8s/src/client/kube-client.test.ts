@@ -89,7 +89,6 @@ describe('whether a create may have been carried out', () => {
     ['503', (exchange) => exchange.status(503, '', ''), { kind: 'server_error', unclear: true }],
     ['504', (exchange) => exchange.status(504, 'Timeout', 'too long'), { kind: 'server_error', unclear: true }],
     ['429', (exchange) => exchange.status(429, '', 'later'), { kind: 'too_many_requests', unclear: false }],
-    ['403', (exchange) => exchange.status(403, 'Forbidden', 'no'), { kind: 'forbidden', unclear: false }],
     ['409', (exchange) => exchange.status(409, 'AlreadyExists', 'is'), { kind: 'already_exists', unclear: false }],
   ];
   for (const [name, act, expected] of breaks) {
@@ -185,7 +184,7 @@ describe('trying again', () => {
     const { api, client } = await world();
     for (const [code, reason, kind] of [
       [409, 'AlreadyExists', 'already_exists'],
-      [403, 'Forbidden', 'forbidden'],
+      [422, 'Invalid', 'invalid'],
     ] as const) {
       const answer = expect(client.request(create)).rejects.toMatchObject({ kind, unclear: true });
       (await api.take(`POST ${jobs}`)).status(504, 'Timeout', 'too long');
@@ -229,6 +228,53 @@ describe('trying again', () => {
       (next as Exchange).status(503, '', 'not now');
     }
     expect(api.seen.length).toBeGreaterThan(1);
+  });
+});
+
+describe('403', () => {
+  it('counts when it comes again after the server said that it is ready', async () => {
+    const { api, client } = await world();
+    const refused = expect(client.request(create)).rejects.toMatchObject({
+      kind: 'forbidden',
+      retryable: false,
+      unclear: false,
+    });
+    (await api.take(`POST ${jobs}`)).status(403, 'Forbidden', 'no');
+    (await api.take('GET /readyz')).json(200, 'ok');
+    (await api.take(`POST ${jobs}`)).status(403, 'Forbidden', 'exceeded quota');
+    await refused;
+  });
+
+  it('of a server that is starting is tried again', async () => {
+    const { api, client } = await world();
+    const answer = client.requestWithHistory(create);
+    (await api.take(`POST ${jobs}`)).status(403, 'Forbidden', 'no');
+    (await api.take('GET /readyz')).status(500, '', '[-]poststarthook/rbac/bootstrap-roles failed');
+    (await api.take(`POST ${jobs}`)).status(403, 'Forbidden', 'no');
+    (await api.take('GET /readyz')).json(200, 'ok');
+    (await api.take(`POST ${jobs}`)).json(201, {});
+    expect(await answer).toEqual({ value: {}, unclearBefore: false });
+  });
+
+  it('of a server that is starting is no refusal, even for who asks only once', async () => {
+    const { api, client } = await world();
+    const answer = expect(client.request({ ...create, giveUpMs: 0 })).rejects.toMatchObject({
+      kind: 'server_error',
+      retryable: true,
+      unclear: false,
+    });
+    (await api.take(`POST ${jobs}`)).status(403, 'Forbidden', 'no');
+    (await api.take('GET /readyz')).cut();
+    await answer;
+  });
+
+  it('of a server that does not say whether it is ready counts when it stays', async () => {
+    const { api, client } = await world();
+    const refused = expect(client.request(create)).rejects.toMatchObject({ kind: 'forbidden' });
+    (await api.take(`POST ${jobs}`)).status(403, 'Forbidden', 'no');
+    (await api.take('GET /readyz')).status(403, 'Forbidden', 'no');
+    (await api.take(`POST ${jobs}`)).status(403, 'Forbidden', 'no');
+    await refused;
   });
 });
 

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { answerError } from './answer-error.ts';
+import { confirmRefusal } from './confirm-refusal.ts';
 import { type Credentials, openCredentials } from './credentials.ts';
 import type { KubeAccess } from './kube-access.ts';
 import { createKubeAgents } from './kube-agent.ts';
@@ -68,20 +69,29 @@ function createKubeClient(credentials: Credentials, options: KubeClientOptions) 
   const closing = new AbortController();
   const counts: Record<string, number> = {};
 
-  /** One attempt, and with 401 another under credentials that are read again. */
+  /** One attempt; after 401 another under credentials that are read again, after 403 another once the server is ready. */
   const attempt = async <Result>(
     what: KubeRequest,
     limits: 'whole' | 'opening',
     use: (answer: Answer) => Promise<Result>,
   ) => {
     const access = await credentials.current();
+    const ready: KubeRequest = { verb: 'GET', path: '/readyz', timeoutMs: 5_000, signal: what.signal };
     try {
       return await attemptAs(access, what, limits, use);
     } catch (error) {
-      if (!(error instanceof KubeError) || error.kind !== 'unauthorized') throw error;
-      const renewed = await credentials.afterRefusal(access);
+      if (!(error instanceof KubeError)) throw error;
+      const again = (as: KubeAccess) => attemptAs(as, what, limits, use);
+      if (error.kind === 'forbidden') {
+        return confirmRefusal(
+          error,
+          () => attemptAs(access, ready, 'whole', async () => {}),
+          () => again(access),
+        );
+      }
+      const renewed = error.kind === 'unauthorized' ? await credentials.afterRefusal(access) : access;
       if (renewed === access) throw error;
-      return attemptAs(renewed, what, limits, use);
+      return again(renewed);
     }
   };
 
