@@ -22,15 +22,16 @@ export const defineAgent: DefineCommand = (command, cli) => {
 };
 
 async function perform(cli: Cli, action: 'run' | 'check', file: string): Promise<number> {
-  const [{ agentCommand }, { AgentConfigError }, { slurmAgent }, { localAgent }] = await Promise.all([
+  const [{ agentCommand }, { AgentConfigError }, { slurmAgent }, { k8sAgent }, { localAgent }] = await Promise.all([
     import('@switchyard/agent-runtime/agent-command.ts'),
     import('@switchyard/agent-runtime/agent-config.ts'),
     import('@switchyard/agent-slurm/slurm-agent.ts'),
+    import('@switchyard/agent-k8s/k8s-agent.ts'),
     import('@switchyard/agent-local/local-agent.ts'),
   ]);
   try {
     const write = (text: string) => void cli.io.stdout.write(text);
-    return await agentCommand(action, resolve(cli.io.cwd, file), [slurmAgent, localAgent], write);
+    return await agentCommand(action, resolve(cli.io.cwd, file), [slurmAgent, k8sAgent, localAgent], write);
   } catch (cause) {
     if (cause instanceof AgentConfigError)
       throw new Failure(`${file} cannot be used:`, { exitCode: EXIT.usage, lines: cause.problems, cause });
