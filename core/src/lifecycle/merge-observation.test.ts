@@ -64,6 +64,15 @@ describe('mergeRun', () => {
     ]);
   });
 
+  test('what was withdrawn does not start again, and the run ends as what it was', () => {
+    const withdrawn = mergeRun(offered, seen({ ends: [{ outcome: 'withdrawn', tasks: '0-4' }] })).run;
+    const late = mergeRun(withdrawn, seen({ started: '0-4' })).run;
+    expect([late.state, late.started]).toEqual(['placed', []]);
+    const { run } = mergeRun(late, seen({ ends: [{ outcome: 'refused', reason: 'rejected', tasks: '5-9' }] }));
+    expect(run).toMatchObject({ state: 'ended', started: [] });
+    expect(['withdrawn', 'refused']).toContain(run.outcome);
+  });
+
   test('tasks of others and ranges that nobody can read count for nothing', () => {
     const odd = [{ outcome: 'lost', tasks: '0-9' } as unknown as TaskEnd, { outcome: 'failed', tasks: 'x' } as const];
     const { run, newEnds } = mergeRun(

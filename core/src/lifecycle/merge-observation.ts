@@ -49,7 +49,7 @@ export type Merge = {
  * the state never moves back, and nothing outside the run's own tasks counts.
  */
 export function mergeRun<Run extends MergedRun>(run: Run, observation: Observation): Merge & { readonly run: Run } {
-  const started = union(run.started, intersection(readable(observation.started), run.tasks));
+  const started = union(run.started, difference(intersection(readable(observation.started), run.tasks), dead(run)));
   const newEnds = unseenEnds(run, started, observation.ends);
   const ends = [...run.ends, ...newEnds];
   const endedTasks = union(run.endedTasks, ...newEnds.map(tasksOf));
@@ -75,6 +75,11 @@ export function mergeRun<Run extends MergedRun>(run: Run, observation: Observati
   };
   const changed = Object.entries(merged).some(([key, value]) => !same(run[key as keyof Run], value));
   return { run: changed ? { ...run, ...merged } : run, newEnds, changed };
+}
+
+/** An end is final: a task that ended as one that never started starts no more, whoever says so later. */
+function dead({ ends }: MergedRun): RangeSet {
+  return union(...ends.filter(({ outcome }) => outcome === 'withdrawn' || outcome === 'refused').map(tasksOf));
 }
 
 function unseenEnds(run: MergedRun, started: RangeSet, observed: readonly TaskEnd[]): TaskEnd[] {

@@ -314,7 +314,8 @@ describe('properties', () => {
   }
 });
 
-test('a hundred thousand queued jobs and twenty clusters take less than a second', () => {
+/** Time on a shared machine says nothing by itself: it is held against work of the same size in the same run. */
+test('a hundred thousand queued jobs and twenty clusters take no longer than writing them down and reading them', () => {
   const specs = Array.from(
     { length: 50 },
     (_, at) => job({ resources: { cpusPerTask: 1 + (at % 16), walltimeSeconds: 60 * (at + 1) } }).spec,
@@ -323,10 +324,16 @@ test('a hundred thousand queued jobs and twenty clusters take less than a second
     job({}, { id: `j${at}`, spec: structuredClone(specs[at % 50]!) }),
   );
   const clusters = Array.from({ length: 20 }, (_, at) => cluster(`c${at}`));
-  const started = performance.now();
-  const plan = place(snapshot(jobs, clusters), NOW, SETTINGS);
-  const elapsedMs = performance.now() - started;
+  const took = (work: () => unknown) => {
+    const started = performance.now();
+    const result = work();
+    return { result, ms: performance.now() - started };
+  };
+  const placed = took(() => place(snapshot(jobs, clusters), NOW, SETTINGS));
+  const copied = took(() => JSON.parse(JSON.stringify(jobs)));
+  const plan = placed.result as Plan;
   expect(plan.placements).toHaveLength(4000);
   expect(plan.waits).toHaveLength(96_000);
-  expect(elapsedMs).toBeLessThan(1000);
+  expect(copied.result).toHaveLength(100_000);
+  expect(placed.ms / copied.ms).toBeLessThan(1);
 });
