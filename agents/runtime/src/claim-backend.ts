@@ -85,10 +85,21 @@ async function loadRuns(state: BackendState): Promise<void> {
     const found = await loadRun(state.store.directory(runId));
     if (!found) return;
     await readClaims(state, found.run, found.claimed);
+    found.run.alive = wasListed(state, found.run);
     state.runs.set(runId, found.run);
     state.changed.add(runId);
   };
   await Promise.all((await listRunIds(state.options.stateDir)).map((runId) => limit(() => load(runId))));
+}
+
+/**
+ * A queue that shows most jobs no more is no more to be trusted after a restart than before it. But a job cannot vanish from a
+ * queue that never showed it: a controller that is killed forgets what it accepted last. What was out of sight for the grace
+ * would have been judged by now; so what is open and older than that has started, or was listed.
+ */
+function wasListed({ options, now }: BackendState, run: TrackedRun): boolean {
+  const judgedByNowMs = now() - 2 * (options.graceMs ?? GRACE_MS);
+  return run.claims.size > 0 || (run.nativeId !== '' && run.nativeSubmittedAtMs < judgedByNowMs);
 }
 
 /** The same trouble comes back with every listing: a sentence is said again only after a while. */

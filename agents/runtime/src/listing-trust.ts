@@ -1,11 +1,9 @@
-/** The cluster answered, but what it said cannot be the whole truth. */
-export class ListingNotTrusted extends Error {
-  override readonly name = 'ListingNotTrusted';
-}
-
 export type ListingTrust = {
-  /** Throws when too many jobs that ran or waited in the last listing are absent from this one and left no end. */
-  check(sight: { readonly aliveBefore: number; readonly vanished: number }): void;
+  /**
+   * A sentence when too many jobs that ran or waited in the last listing are absent from this one and left no end: then their
+   * absence proves nothing. Null: what is absent is gone.
+   */
+  doubt(sight: { readonly aliveBefore: number; readonly vanished: number }): string | null;
 };
 
 const MANY = 10;
@@ -17,16 +15,14 @@ const MANY = 10;
 export function createListingTrust(believedAfterMs: number, now: () => number): ListingTrust {
   let sinceMs: number | null = null;
   return {
-    check: ({ aliveBefore, vanished }) => {
+    doubt: ({ aliveBefore, vanished }) => {
       if (vanished <= MANY || vanished * 2 <= aliveBefore) {
         sinceMs = null;
-        return;
+        return null;
       }
       sinceMs ??= now();
-      if (now() - sinceMs >= believedAfterMs) return;
-      throw new ListingNotTrusted(
-        `${vanished} of ${aliveBefore} jobs vanished from the cluster's queue at once without an end; nothing is concluded from that listing`,
-      );
+      if (now() - sinceMs >= believedAfterMs) return null;
+      return `${vanished} jobs vanished from the cluster's queue at once without an end; nothing is concluded from that, ${Math.round(believedAfterMs / 60_000)} minutes long`;
     },
   };
 }

@@ -22,7 +22,7 @@ export async function observeRuns(state: BackendState): Promise<{ changed: RunSt
   const nowMs = state.now();
   state.listingMs = nowMs - askedAtMs;
   const byMarker = groupByMarker(lines);
-  await checkTrust(state, byMarker);
+  const doubtful = await doubtfulRuns(state, byMarker);
   const look = (run: TrackedRun, about: readonly NativeJob[], isListing: boolean) =>
     changing(state, run, () =>
       followRun(run, {
@@ -35,12 +35,13 @@ export async function observeRuns(state: BackendState): Promise<{ changed: RunSt
       }),
     );
 
-  const due = [...state.runs.values()].filter((run) => isDue(run, byMarker.get(run.order.marker) ?? [], nowMs));
+  const trusted = [...state.runs.values()].filter((run) => !doubtful.has(run));
+  const due = trusted.filter((run) => isDue(run, byMarker.get(run.order.marker) ?? [], nowMs));
   const lookAt = (run: TrackedRun, isListing: boolean) =>
     look(run, withStored(run, byMarker.get(run.order.marker) ?? []), isListing);
   await eachAlone(state, due, (run) => lookAt(run, true));
   await eachAlone(state, await askAccounting(state, due), (run) => lookAt(run, false));
-  for (const run of state.runs.values()) {
+  for (const run of trusted) {
     resubmit(state, run, byMarker.has(run.order.marker), askedAtMs);
     killAgain(state, run, byMarker.get(run.order.marker) ?? []);
   }
@@ -104,15 +105,26 @@ function isDue(run: TrackedRun, lines: readonly NativeJob[], nowMs: number): boo
   return !same || run.restless || lines.length === 0 || isTimeToLookAgain(run, nowMs);
 }
 
-/** Before anything is concluded: most of many jobs cannot vanish at once without one of them having ended. */
-async function checkTrust(state: BackendState, byMarker: ReadonlyMap<string, unknown>): Promise<void> {
-  const before = [...state.runs.values()].filter((run) => run.alive && !hasEnded(run));
-  const missing = before.filter((run) => !byMarker.has(run.order.marker));
-  const unexplained = missing.length * 2 > before.length ? await withoutEnd(state, missing) : 0;
-  state.trust.check({ aliveBefore: before.length, vanished: unexplained });
+/**
+ * The runs whose absence proves nothing: most of many jobs cannot vanish at once without one of them having ended. What the
+ * listing does show is as good as ever, so everything else goes on, and so does the session with the broker.
+ */
+async function doubtfulRuns(
+  state: BackendState,
+  byMarker: ReadonlyMap<string, unknown>,
+): Promise<ReadonlySet<TrackedRun>> {
+  const open = [...state.runs.values()].filter((run) => !hasEnded(run));
+  const before = open.filter((run) => run.alive);
+  const isMissing = (run: TrackedRun) => !byMarker.has(run.order.marker);
+  const missing = before.filter(isMissing);
+  const unexplained = missing.length * 2 > before.length ? await withoutEnd(state, missing) : [];
+  const doubt = state.trust.doubt({ aliveBefore: before.length, vanished: unexplained.length });
+  if (doubt === null) return new Set();
+  state.warn(doubt);
+  return new Set(await withoutEnd(state, open.filter(isMissing)));
 }
 
-async function withoutEnd(state: BackendState, runs: readonly TrackedRun[]): Promise<number> {
+async function withoutEnd(state: BackendState, runs: readonly TrackedRun[]): Promise<TrackedRun[]> {
   const ends = await Promise.all(
     runs.map(async (run) => {
       const first = takeFirst(openTasks(run), 1)[0]![0];
@@ -120,7 +132,7 @@ async function withoutEnd(state: BackendState, runs: readonly TrackedRun[]): Pro
       return claim !== null && (claim.record.by !== 'wrapper' || claim.record.end !== null);
     }),
   );
-  return ends.filter((ended) => !ended).length;
+  return runs.filter((_, at) => !ends[at]);
 }
 
 /**

@@ -25,8 +25,6 @@ export async function loadRun(directory: string): Promise<{ run: TrackedRun; cla
     run.nativeId = native[1]!;
     run.nativeSubmittedAtMs = Number(native[2]);
     run.placed = true;
-    // A queue that shows most of them no more is no more to be trusted after a restart than before it.
-    run.alive = true;
   }
   return { run, claimed: names.filter((name) => /^\d+$/.test(name)).map(Number) };
 }
