@@ -28,6 +28,18 @@ const broken: [file: string, line: string, reason: RegExp][] = [
   ['agents/runtime/src/a.ts', "import '@switchyard/agent-slurm/slurm-queue.ts';", /knows none of them/],
   ['agents/runtime/src/b.ts', "import '@switchyard/proto/switchyard/v1/agent.ts';", /only broker-link knows protobuf/],
   ['agents/slurm/src/a.ts', "import '@switchyard/broker/main.ts';", /imports only core and agents\/runtime/],
+  ['agents/runtime/src/c.ts', "import '@switchyard/agent-k8s/names.ts';", /knows none of them/],
+  ['agents/k8s/src/backend/a.ts', "import '@grpc/grpc-js';", /imports only core and agents\/runtime/],
+  ['agents/k8s/src/client/a.ts', "import '@switchyard/cli/cli.ts';", /imports only core and agents\/runtime/],
+  ['agents/k8s/src/logs/a.ts', "import '@kubernetes/client-node';", /only client\/ reads kubeconfigs/],
+  ['agents/k8s/src/facts/a.ts', "import '@switchyard/broker/main.ts';", /imports only core and agents\/runtime/],
+  ['agents/k8s/src/facts/b.ts', 'export const now = () => Date.now();', /the time is an argument/],
+  ['agents/k8s/src/manifest/a.ts', "import 'node:crypto';", /it does no I\/O/],
+  [
+    'agents/k8s/src/capacity/a.ts',
+    "import '@kubernetes/client-node/dist/config.js';",
+    /only client\/ reads kubeconfigs/,
+  ],
   ['cli/src/a.ts', "import '@switchyard/broker/main.ts';", /never imports the broker/],
 ];
 
