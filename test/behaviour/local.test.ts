@@ -14,6 +14,7 @@ backendSuite('local', async () => {
   return {
     allCpus: CPUS,
     workdir,
+    outputIsFiles: true,
     open: async (faults = {}) =>
       claimBackend({
         queue: await localQueue(stateDir, { cpus: CPUS, memoryMiB: 1024 }),

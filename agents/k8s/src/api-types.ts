@@ -102,6 +102,7 @@ export type PodSpec = {
   readonly serviceAccountName?: string;
   readonly automountServiceAccountToken?: boolean;
   readonly enableServiceLinks?: boolean;
+  readonly shareProcessNamespace?: boolean;
   readonly imagePullSecrets?: readonly { readonly name: string }[];
   readonly priorityClassName?: string;
   readonly priority?: number;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Backend, KnownRun, RunStatus } from '@switchyard/agent-runtime/backend.ts';
 import { openForgottenLog } from '@switchyard/agent-runtime/forgotten-log.ts';
 import { createLimiter } from '@switchyard/agent-runtime/limiter.ts';
@@ -26,6 +27,7 @@ import { cancelRun, withdrawRun } from './withdraw-run.ts';
 const TOGETHER_MS = 20;
 const TICK_MS = 1000;
 const DELETES = 8;
+const LOOK_EVERY_MS = 20;
 const NEXT_OBSERVE_MS = 2000;
 const WARN_AGAIN_MS = 600_000;
 
@@ -39,6 +41,7 @@ export async function kubeBackend(options: KubeBackendOptions): Promise<Backend>
   const logs = runLogs(state);
   const news = watchForNews(state);
   startInformers(state);
+  await firstLists(state);
   const needsAnswer = () => {
     const problem = whyNotReady(state);
     if (problem !== null) throw new Error(problem);
@@ -139,6 +142,11 @@ function startInformers(state: KubeState): void {
       }),
     );
   }
+}
+
+async function firstLists(state: KubeState): Promise<void> {
+  const untilMs = state.now() + state.patience.firstListsMs;
+  while (state.now() < untilMs && whyNotReady(state) !== null) await delay(LOOK_EVERY_MS);
 }
 
 function whyNotReady(state: KubeState): string | null {

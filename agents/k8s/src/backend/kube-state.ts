@@ -37,6 +37,8 @@ export type Patience = {
   readonly quarantineMs: number;
   /** How long withdraw and cancel wait for the pod of a Job that was made a moment ago. */
   readonly firstPodMs: number;
+  /** How long opening waits for the first lists; without an answer it goes on, and every call throws until there is one. */
+  readonly firstListsMs: number;
   /** The informers have heard nothing for so long: the cluster does not answer. */
   readonly silenceMs: number;
 };
@@ -47,6 +49,7 @@ export const PATIENCE: Patience = {
   refusedPodsMs: 30_000,
   quarantineMs: 10_000,
   firstPodMs: 4000,
+  firstListsMs: 10_000,
   silenceMs: 45_000,
 };
 

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { contains, difference } from '@switchyard/core/spec/range-set.ts';
 import { isLetGo } from '../facts/gang.ts';
 import type { Asked } from '../facts/job-facts.ts';
 import { notStarted } from '../facts/pod-end.ts';
 import { isOver, type PodFacts } from '../facts/pod-facts.ts';
-import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../facts/run-facts.ts';
+import { hasEnded, noteEnd, openTasks, type RunFacts } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
 import { deletePod, listPods, noteAsked } from './kube-objects.ts';
 import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
@@ -54,11 +53,14 @@ async function takePodsBack(state: KubeState, run: Tracked): Promise<void> {
     if (facts.gang > 0 && isLetGo(facts)) return;
     const results = await Promise.all(removable(facts).map((pod) => remove(state, run, pod)));
     settle(state, run);
-    if (hasEnded(facts) || state.closed) return;
     if (results.includes('changed')) continue;
     if (facts.gang > 0 && facts.pods.size > 0) return gangIsBack(run);
-    if (!waitsForPod(facts) || state.now() >= untilMs) return;
-    await delay(LOOK_EVERY_MS);
+    while (!hasEnded(facts) && removable(facts).length === 0 && isAboutToShow(facts)) {
+      if (state.now() >= untilMs || state.closed) return;
+      await delay(LOOK_EVERY_MS);
+      settle(state, run);
+    }
+    if (hasEnded(facts) || removable(facts).length === 0) return;
   }
 }
 
@@ -84,13 +86,17 @@ function gangIsBack({ facts }: Tracked): void {
   if (isBack && facts.asked && facts.asked !== 'give back') noteEnd(facts, openTasks(facts), notStarted(facts.asked));
 }
 
-/** The Job controller makes the pod of a fresh Job within a moment, unless it is refused or the Job is suspended. */
-function waitsForPod(facts: RunFacts): boolean {
-  if (facts.job?.suspended || facts.job?.finished || facts.createFailure) return false;
-  if (!facts.isArray) return facts.pods.size === 0;
-  const seen = [...facts.pods.values()].map((pod) => taskOfIndex(facts, pod.index));
-  return (
-    seen.length === 0 && difference(openTasks(facts), facts.started).some(([first]) => !contains(facts.ended, first))
+/**
+ * The Job controller makes the pods of a fresh Job within a moment, unless they are refused or the Job is suspended; and what is
+ * bound starts soon after. Whoever asks wants to know which it is.
+ */
+function isAboutToShow(facts: RunFacts): boolean {
+  const { job, createFailure, pods } = facts;
+  if (job?.suspended || job?.finished) return false;
+  if (pods.size === 0) return createFailure === null;
+  return [...pods.values()].some(
+    (pod) =>
+      pod.node !== '' && !pod.gone && ['none', 'waiting'].includes(pod.container.kind) && pod.troubleSinceMs === 0,
   );
 }
 

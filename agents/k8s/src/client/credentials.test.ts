@@ -277,6 +277,16 @@ describe('a configuration that leads nowhere says what is missing', () => {
     expect(await askedAs(api, client.request(read))).toBe('Bearer mine');
   });
 
+  it('an old auth-provider gives the token it has, or is named', async () => {
+    const api = await startApi();
+    const provider = (config: object) => ({ 'auth-provider': { name: 'oidc', config } });
+    const withToken = folder.file('config', kubeconfigText(api.url, provider({ 'id-token': 'given' })));
+    const client = await open({ kubeconfig: withToken });
+    expect(await askedAs(api, client.request(read))).toBe('Bearer given');
+    const without = folder.file('empty', kubeconfigText(api.url, provider({})));
+    await expect(openKubeClient({ kubeconfig: without })).rejects.toThrow('auth-provider oidc holds no token');
+  });
+
   it('impersonation is passed on', async () => {
     const api = await startApi();
     const user = { token: 't', as: 'jane', 'as-groups': ['dev', 'ops'] };

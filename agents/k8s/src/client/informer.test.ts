@@ -106,10 +106,11 @@ describe('listing', () => {
     const { sink, informer, next, watch } = await watching(['a']);
     await watch.event('ADDED', thing('b', 30));
     await watch.event('ERROR', { code: 410, message: 'too old resource version' });
-    (await next()).json(200, page(20, ['a']));
+    (await next()).json(200, page(20, ['a', 'old']));
     (await next()).json(200, page(31, ['a', 'b']));
     await informer.synced();
     expect(sink.names()).toEqual(['a', 'b']);
+    expect(sink.told).not.toContain('put old');
 
     // A database restored from a backup really is older.
     informer.relist();

@@ -81,22 +81,17 @@ export function startInformer<T>(options: InformerOptions<T>): Informer {
   const list = async (signal: AbortSignal) => {
     listWanted = false;
     listUnderWay = true;
-    let begun = false;
-    const listed = await listPages<T>(
-      client,
-      { path, query, pageSize: options.pageSize ?? 500, signal },
-      (items, listVersion) => {
-        heard();
-        if (!begun) {
-          if (isOlder(listVersion, version) && ++oldLists < OLD_LISTS_BEFORE_BELIEF) {
-            throw new StaleList(`${path}: a list of version ${listVersion} after ${version} was seen; asking again.`);
-          }
-          tell('begin', () => sink.begin());
-        }
-        begun = true;
-        for (const object of items) tell('put', () => sink.put(object));
-      },
-    );
+    tell('begin', () => sink.begin());
+    let judged = false;
+    const judge = (listVersion: string) => {
+      if (judged) return;
+      judged = true;
+      if (!isOlder(listVersion, version) || ++oldLists >= OLD_LISTS_BEFORE_BELIEF) return;
+      throw new StaleList(`${path}: a list of version ${listVersion} after ${version} was seen; asking again.`);
+    };
+    const listing = { path, query, pageSize: options.pageSize ?? 500, signal, heard, version: judge };
+    const listed = await listPages<T>(client, listing, (object) => tell('put', () => sink.put(object)));
+    judge(listed);
     oldLists = 0;
     version = listed;
     tell('synced', () => sink.synced());

@@ -13,8 +13,6 @@ export type AccessOptions = {
 };
 
 const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
-/** Legacy auth providers do not say when their token ends. */
-const LEGACY_TOKEN_MS = 5 * 60_000;
 
 /**
  * What is configured: the kubeconfig or context that is named, else the service account of the pod this runs in, else
@@ -89,7 +87,7 @@ async function pluggedCredential(resolved: ResolvedContext): Promise<ExecCredent
       folder: resolved.folder,
       cluster: clusterInfo(resolved),
     });
-  return resolved.user.authProvider ? legacyCredential(resolved) : undefined;
+  return providedToken(resolved);
 }
 
 /** What a plug-in with `provideClusterInfo` may know (client.authentication.k8s.io/v1, Cluster). */
@@ -102,20 +100,17 @@ function clusterInfo({ cluster }: ResolvedContext): Record<string, unknown> {
   };
 }
 
-/** oidc, gcp and azure of old kubeconfigs: the whole package is loaded (85 MB) only for whoever has one. */
-async function legacyCredential({ context, cluster, user }: ResolvedContext): Promise<ExecCredential> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
-  const config = new KubeConfig();
-  config.loadFromOptions({
-    clusters: [cluster],
-    users: [user],
-    contexts: [{ name: context, cluster: cluster.name, user: user.name }],
-    currentContext: context,
-  });
-  const filled: { headers?: Record<string, unknown> } = {};
-  await config.applyToHTTPSOptions(filled as Parameters<typeof config.applyToHTTPSOptions>[0]);
-  const token = /^Bearer (.+)$/.exec(String(filled.headers?.['Authorization'] ?? ''))?.[1];
-  return { token, expiresAtMs: Date.now() + LEGACY_TOKEN_MS };
+/**
+ * `auth-provider` of old kubeconfigs, of which clients since 1.26 know only oidc. The token that is there is used, and
+ * read again when kubectl has renewed it; renewing it here would cost every agent 13 MB for the package's own code.
+ */
+function providedToken({ user }: ResolvedContext): ExecCredential | undefined {
+  const provider = user.authProvider as { name?: string; config?: Record<string, string> } | null | undefined;
+  if (!provider) return undefined;
+  const token = provider.config?.['id-token'] ?? provider.config?.['access-token'];
+  if (!token)
+    throw new Error(`The auth-provider ${provider.name} holds no token: use an exec plug-in (kubectl oidc-login).`);
+  return { token };
 }
 
 /** Credentials never cross a network unencrypted; `kubectl proxy` on this host is fine. */

@@ -43,7 +43,10 @@ type Idle = Stream & { readonly timer: NodeJS.Timeout };
  * Reads outputs through the API server by byte offset. Following costs what is new: the stream stays open between the pieces,
  * and where it was cut it goes on from the last second. A cursor that is not known means reading from the beginning.
  */
-export function createLogReader(client: Pick<KubeClient, 'stream'>): LogReader {
+export function createLogReader(
+  client: Pick<KubeClient, 'stream'>,
+  { lookAgainMs = LOOK_AGAIN_MS }: { readonly lookAgainMs?: number } = {},
+): LogReader {
   const cursors = createLogCursors();
   /** Not in use; the one that waits longest first. */
   const idle: Idle[] = [];
@@ -81,7 +84,7 @@ export function createLogReader(client: Pick<KubeClient, 'stream'>): LogReader {
   return {
     read: async (pod, request) => {
       const key = pod.uid;
-      const reading = createReading(pod, request);
+      const reading = createReading(pod, request, lookAgainMs);
       let by: 'time' | 'line' = 'time';
       let losses = 0;
       while (!reading.isDone()) {
@@ -129,7 +132,11 @@ function afterTheGap(offset: number): LogCursor {
 }
 
 /** One request, on its way to an answer. */
-function createReading(pod: PodToRead, request: Pick<LogRequest, 'offset' | 'limitBytes' | 'waitMs'>) {
+function createReading(
+  pod: PodToRead,
+  request: Pick<LogRequest, 'offset' | 'limitBytes' | 'waitMs'>,
+  lookAgainMs: number,
+) {
   const until = performance.now() + request.waitMs;
   const patientUntil = performance.now() + Math.max(request.waitMs, PATIENCE_MS);
   const parts: Buffer[] = [];
@@ -138,7 +145,18 @@ function createReading(pod: PodToRead, request: Pick<LogRequest, 'offset' | 'lim
   let end = false;
   let done = false;
   let problem = '';
+  let endSeenAt = -1;
 
+  /**
+   * Whether two streams that were opened after the container's end came to theirs at the same place: an answer that breaks off
+   * between node and API server looks like one that is complete.
+   */
+  const isEndAgain = (log: PodLog): boolean => {
+    const at = log.cursor().offset;
+    const isAgain = endSeenAt === at && log.given() === 0;
+    endSeenAt = at;
+    return isAgain;
+  };
   const finish = (changes: { end?: boolean; problem?: string } = {}) => {
     done = true;
     end = changes.end ?? false;
@@ -159,13 +177,13 @@ function createReading(pod: PodToRead, request: Pick<LogRequest, 'offset' | 'lim
     patienceMs: () => Math.max(1, patientUntil - performance.now()),
     fail,
     /** Before another look; false: the time is over, or there is something to answer with. */
-    pause: () => waitFor(LOOK_AGAIN_MS, until),
-    /** True when the stream is over. Only one that was opened after the end and brings nothing says that everything was read. */
+    pause: () => waitFor(lookAgainMs, until),
+    /** True when the stream is over. */
     takeFrom: async (log: PodLog, hasEnded: boolean): Promise<boolean> => {
       while (log.cursor().offset < offset) {
         const { data, isOver } = await log.read(Math.min(SKIP_BYTES, offset - log.cursor().offset), PATIENCE_MS);
-        const isAll = isOver && hasEnded && log.given() === 0;
-        if (isAll) finish({ end: true, problem: `the node has only ${log.cursor().offset} bytes of this output` });
+        if (isOver && hasEnded && isEndAgain(log))
+          finish({ end: true, problem: `the node has only ${log.cursor().offset} bytes of this output` });
         else if (isOver ? !hasEnded : data.length === 0) finish();
         if (isOver || data.length === 0) return isOver;
       }
@@ -174,7 +192,7 @@ function createReading(pod: PodToRead, request: Pick<LogRequest, 'offset' | 'lim
       parts.push(data);
       offset += data.length;
       left -= data.length;
-      if (isOver && hasEnded && log.given() === 0) finish({ end: true });
+      if (isOver && hasEnded && isEndAgain(log)) finish({ end: true });
       else if (!isOver) finish();
       else if (!hasEnded && !log.isFollowing) finish();
       return isOver;
@@ -182,18 +200,18 @@ function createReading(pod: PodToRead, request: Pick<LogRequest, 'offset' | 'lim
     /** True: it is worth another try. */
     overcome: async (error: unknown, hasEnded: boolean): Promise<boolean> => {
       if (error instanceof LogNoise) {
-        if (await waitFor(LOOK_AGAIN_MS, patientUntil)) return true;
+        if (await waitFor(lookAgainMs, patientUntil)) return true;
         fail(`the node answers with '${error.message}'`, hasEnded);
       } else if (!(error instanceof KubeError)) throw error;
       else if (error.kind === 'not_found') fail(`the pod ${pod.name} is gone, and its output with it`, hasEnded);
       else if (error.kind === 'forbidden') fail(`this agent may not read it: ${error.sentence}`, hasEnded);
       // 400: the container is not created yet, or not there any more.
       else if (error.kind === 'invalid' && !hasEnded) {
-        if (await waitFor(LOOK_AGAIN_MS, until)) return true;
+        if (await waitFor(lookAgainMs, until)) return true;
         finish();
       } else if (error.kind === 'invalid') fail(error.sentence, true);
       else {
-        if (await waitFor(LOOK_AGAIN_MS, patientUntil)) return true;
+        if (await waitFor(lookAgainMs, patientUntil)) return true;
         fail(`the API server does not answer: ${error.sentence}`, false);
       }
       return false;

@@ -39,6 +39,9 @@ export function podTemplateOf(plan: PodPlan, config: KubernetesConfig): PodTempl
       ...(place.serviceAccount === null ? {} : { serviceAccountName: place.serviceAccount }),
       automountServiceAccountToken: false,
       enableServiceLinks: false,
+      // As process 1 of its own namespace a payload would be deaf to every signal that it does not handle: TERM would do nothing until
+      // KILL, and it could not die of its own SEGV.
+      shareProcessNamespace: true,
       ...(config.imagePullSecrets.length === 0
         ? {}
         : { imagePullSecrets: config.imagePullSecrets.map((name) => ({ name })) }),
