@@ -1,7 +1,8 @@
-import { existsSync, globSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Daemon, startDaemon } from '../../slurm/daemon.ts';
 import { until } from '../../support/until.ts';
+import { makeCgroups, removeCgroups } from './cgroups.ts';
 import { environment } from './control-plane.ts';
 import type { Network } from './network.ts';
 import { untilReady } from './until-ready.ts';
@@ -23,9 +24,19 @@ export type Machine = {
   lose(): Promise<void>;
 };
 
-/** Waiting as a shell reaps what was orphaned. */
+/** A control group becomes the root of a namespace by standing in it. */
+const JOIN_GROUPS = `
+set -e
+while read -r group hierarchy; do echo $$ > "$group/cgroup.procs"; done < "$1/cgroups"
+exec unshare --cgroup sh -c "$2" sh "$1"`;
+
+/** Waiting as a shell reaps what was orphaned. Version 2 wants no processes in a group that has groups. */
 const FIRST_PROCESS = `
 set -e
+while read -r group hierarchy; do
+  mount --bind "$group" "$hierarchy"
+  [ ! -e "$hierarchy/cgroup.controllers" ] || { mkdir "$hierarchy/first"; echo $$ > "$hierarchy/first/cgroup.procs"; }
+done < "$1/cgroups"
 mount --bind "$1/lib" /var/lib
 mount --bind "$1/log" /var/log
 mount -t tmpfs -o mode=755 run /run
@@ -33,16 +44,18 @@ mount -t tmpfs -o mode=755 run /run
 set +e
 while :; do sleep 86400 & wait $!; done`;
 
-export async function startMachine(dir: string, network: Network): Promise<Machine> {
+export async function startMachine(dir: string, network: Network, cgroup: string): Promise<Machine> {
+  const groups = makeCgroups(cgroup).map(({ group, hierarchy }) => `${group} ${hierarchy}\n`);
+  writeFileSync(join(dir, 'cgroups'), groups.join(''));
   const hull = ['unshare', '--pid', '--fork', '--kill-child', '--mount', '--propagation=private', '--mount-proc'];
-  const argv = [...network.inside, ...hull, 'sh', '-c', FIRST_PROCESS, 'sh', dir];
+  const argv = [...network.inside, ...hull, 'sh', '-c', JOIN_GROUPS, 'sh', dir, FIRST_PROCESS];
   const daemon = startDaemon(argv, environment(dir), join(dir, 'machine.log'));
   let first = 0;
   await untilReady('the first process of a node has mounted its folders', daemon, () => {
     first = childOf(daemon.pid) ?? 0;
     return first > 0 && existsSync(`/proc/${first}/root/run/machine`);
   });
-  const enter = ['nsenter', `--target=${first}`, '--mount', '--pid', '--net', '--'];
+  const enter = ['nsenter', `--target=${first}`, '--mount', '--pid', '--net', '--cgroup', '--'];
   return {
     enter,
     start: (command, logFile, more) => startDaemon([...enter, ...command], environment('/var/lib', more), logFile),
@@ -56,23 +69,9 @@ export async function startMachine(dir: string, network: Network): Promise<Machi
       await daemon.stop('SIGKILL');
       // The kernel keeps the first process until all others of its namespace are gone.
       await until('the processes of a node are gone', () => !existsSync(`/proc/${first}`), { everyMs: 5 });
+      await removeCgroups(cgroup);
     },
   };
-}
-
-/** Removes what containers had as control groups, in every hierarchy. */
-export async function removeCgroups(root: string): Promise<void> {
-  const folders = () =>
-    ['/sys/fs/cgroup', ...globSync('/sys/fs/cgroup/*')].flatMap((top) => globSync(`${join(top, root)}{,/**/}`));
-  await until(
-    `the control groups ${root} are gone`,
-    () => {
-      const left = [...new Set(folders().map((each) => each.replace(/\/$/, '')))];
-      for (const folder of left.sort((a, b) => b.length - a.length)) rmdirSync(folder);
-      return true;
-    },
-    { everyMs: 20, timeoutMs: 10_000 },
-  );
 }
 
 /** proc(5): the parent is the second field after the name, which may hold anything. Not every kernel lists children. */

@@ -14,7 +14,6 @@ export type NodeSettings = {
   readonly dns: string;
   /** Number of the node in its cluster, from 1. */
   readonly at: number;
-  readonly cgroupRoot: string;
   readonly taints: readonly Taint[];
   readonly leaseSeconds: number;
 };
@@ -67,7 +66,6 @@ function kubeletConfig(node: NodeSettings): object {
     containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
     cgroupDriver: 'cgroupfs',
     cgroupsPerQOS: false,
-    cgroupRoot: node.cgroupRoot,
     enforceNodeAllocatable: [],
     oomScoreAdj: 0,
     failSwapOn: false,

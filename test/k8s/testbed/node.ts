@@ -4,7 +4,7 @@ import { runProgram } from '../../slurm/run-program.ts';
 import { until } from '../../support/until.ts';
 import type { ApiClient } from './api-client.ts';
 import { built } from './cache.ts';
-import { removeCgroups, startMachine } from './machine.ts';
+import { startMachine } from './machine.ts';
 import type { Network } from './network.ts';
 import { type Taint, writeNodeConfig } from './node-config.ts';
 import { untilReady } from './until-ready.ts';
@@ -55,11 +55,10 @@ export async function startNode(
 ): Promise<KubeNode> {
   const { network, client } = parts;
   const dir = join(parts.dir, 'nodes', name);
-  const cgroupRoot = `/${basename(parts.dir)}/${name}`;
   const address = await network.addNodeAddress(at);
   const { taints = [], labels } = options;
   const leaseSeconds = Math.min(40, parts.graceSeconds);
-  writeNodeConfig({ dir, name, address, dns: network.address, at, cgroupRoot, taints, leaseSeconds });
+  writeNodeConfig({ dir, name, address, dns: network.address, at, taints, leaseSeconds });
 
   let machine: Awaited<ReturnType<typeof startMachine>> | undefined;
   let containerd: Daemon | undefined;
@@ -90,7 +89,7 @@ export async function startNode(
     kubelet = machine!.start([built('kube'), 'kubelet', ...flags], join(dir, 'kubelet.log'), size);
   };
   const start = async () => {
-    machine ??= await startMachine(dir, network);
+    machine ??= await startMachine(dir, network, join(basename(parts.dir), name));
     if (!containerd?.running()) await startContainerd();
     const since = Date.now();
     if (!kubelet?.running()) startKubelet();
@@ -107,15 +106,10 @@ export async function startNode(
     await machine?.signal(daemon, signal);
     await until(`a daemon of ${name} has ended`, () => !daemon.running(), { everyMs: 10, timeoutMs: 30_000 });
   };
-  const close = async () => {
-    await kill();
-    await removeCgroups(cgroupRoot);
-  };
-
   try {
     await start();
   } catch (error) {
-    await close();
+    await kill();
     throw error;
   }
   return {
@@ -128,7 +122,7 @@ export async function startNode(
     resumeKubelet: async () => machine?.signal(kubelet!, 'SIGCONT'),
     start,
     run,
-    close,
+    close: kill,
   };
 }
 
