@@ -1,37 +1,47 @@
 import type { AgentConfig } from '@switchyard/agent-runtime/agent-config.ts';
-import { type AgentKind, checkRow } from '@switchyard/agent-runtime/agent-kind.ts';
+import type { AgentKind, CheckRow } from '@switchyard/agent-runtime/agent-kind.ts';
 import { NATIVE_KUBERNETES_OPTIONS } from '@switchyard/core/spec/native-options.ts';
+import { checkCluster } from './backend/check-cluster.ts';
 import { kubeBackend } from './backend/kube-backend.ts';
 import { openKubeClient } from './client/kube-client.ts';
 import { type KubernetesConfig, kubernetesConfigSchema } from './config.ts';
-import { kubeFingerprint } from './fingerprint.ts';
 
-/** Kubernetes, as `yard agent` loads it. */
+/** A Kubernetes cluster, as `yard agent` loads it. */
 export const k8sAgent: AgentKind = {
   kind: 'kubernetes',
   section: kubernetesConfigSchema,
   nativeOptions: Object.keys(NATIVE_KUBERNETES_OPTIONS),
-  // A volume is a file system to the broker: its name is what jobs need, its place what they see.
-  filesystems: (config) => [
-    ...config.filesystems,
-    ...Object.entries(section(config).volumes).map(([id, { mountPath }]) => ({ id, pathPrefix: mountPath })),
-  ],
-  async *check(config) {
-    yield await checkRow('API server', 'see that the kubeconfig or the service account is right', async () => {
-      const client = await openKubeClient(section(config));
-      return kubeFingerprint(client).finally(() => client.close());
-    });
+  filesystems: (config) => {
+    const { volumes } = sectionOf(config);
+    const mounted = Object.entries(volumes).map(([id, { mountPath }]) => ({ id, pathPrefix: mountPath }));
+    return [...config.filesystems, ...mounted];
   },
-  openBackend: async (config, warn) =>
-    kubeBackend({
-      client: await openKubeClient(section(config)),
-      config: section(config),
-      stateDir: config.stateDir,
-      cluster: config.cluster,
-      log: { info: () => {}, warn },
-    }),
+  check,
+  openBackend: async (config, warn) => {
+    const section = sectionOf(config);
+    const { cluster, stateDir } = config;
+    const log = { info: () => {}, warn };
+    const client = await openKubeClient({ ...section, log });
+    return kubeBackend({ client, config: section, stateDir, cluster, log });
+  },
 };
 
-function section(config: AgentConfig): KubernetesConfig {
-  return config.section as KubernetesConfig;
+async function* check(config: AgentConfig): AsyncGenerator<CheckRow> {
+  const section = sectionOf(config);
+  const advice = "see kubeconfig and context in the agent's file";
+  const opened = await openKubeClient(section).catch((error: Error) => error);
+  if (opened instanceof Error) {
+    yield { what: 'credentials', ok: false, found: opened.message, advice };
+    return;
+  }
+  try {
+    yield { what: 'credentials', ok: true, found: `${opened.server} (${opened.context})`, advice: '' };
+    yield* checkCluster(opened, section);
+  } finally {
+    await opened.close();
+  }
+}
+
+function sectionOf({ section }: AgentConfig): KubernetesConfig {
+  return section as KubernetesConfig;
 }

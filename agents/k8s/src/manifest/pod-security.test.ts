@@ -19,7 +19,7 @@ const POD_FIELDS = [
     'securityContext',
     'serviceAccountName',
   ],
-  ...['subdomain', 'terminationGracePeriodSeconds', 'tolerations', 'volumes'],
+  ...['shareProcessNamespace', 'subdomain', 'terminationGracePeriodSeconds', 'tolerations', 'volumes'],
 ];
 const CONTAINER_FIELDS = [
   ...['args', 'command', 'env', 'image', 'imagePullPolicy', 'name', 'resources', 'securityContext', 'volumeMounts'],
