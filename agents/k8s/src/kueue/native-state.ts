@@ -50,7 +50,8 @@ function admitted({ queue, clusterQueue }: WorkloadFacts): NativeState {
 function evicted(workload: WorkloadFacts, place: number | null): string {
   const { reason = '', message = '' } = workload.evicted ?? {};
   const again = workload.requeueAtMs === null ? line(workload, place) : `queued again at ${utc(workload.requeueAtMs)}`;
-  return joined(`${reason}: ${message}`, again);
+  const now = workload.pendingMessage === message ? '' : workload.pendingMessage;
+  return joined(`${reason}: ${message}`, again, now);
 }
 
 function deactivated({ evicted: last, queue }: WorkloadFacts): string {

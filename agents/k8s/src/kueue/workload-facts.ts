@@ -58,7 +58,7 @@ export function workloadFacts(workload: Workload): WorkloadFacts | null {
     evicted: evicted && { ...saying(evicted), atMs: timeOf(evicted.lastTransitionTime) },
     preemptedBy: whenTrue(conditions, 'Preempted')?.reason ?? '',
     finished: finished && saying(finished),
-    pendingMessage: reserved?.status === 'False' ? (reserved.message ?? '') : '',
+    pendingMessage: reserved?.status === 'False' ? saying(reserved).message : '',
     pendingReason: reserved?.status === 'False' ? (reserved.reason ?? '') : '',
     requeueAtMs: timeOf(status?.requeueState?.requeueAt),
     checksWaiting: (status?.admissionChecks ?? [])
@@ -103,7 +103,12 @@ function whenTrue(conditions: readonly Condition[], type: string): Condition | n
 }
 
 function saying({ reason, message }: Condition): { reason: string; message: string } {
-  return { reason: reason ?? '', message: message ?? '' };
+  return { reason: reason ?? '', message: withoutUids(message ?? '') };
+}
+
+/** Whose job made room for whose is not for everybody to know: `(UID: …, JobUID: …)` names a Workload of another group. */
+function withoutUids(message: string): string {
+  return message.replaceAll(/ \(UID: [^)]*\)/g, '');
 }
 
 function timeOf(text: string | null | undefined): number | null {
