@@ -12,7 +12,8 @@ export function settleGang(run: RunFacts, setting: PodSetting): void {
   if (goAtMs !== Infinity) noteStart(run, task, goAtMs);
   const ends = pods.map((pod) => podEnd(pod, setting));
   if (goAtMs === Infinity) {
-    if (pods.every(isAway)) noteEnd(run, run.tasks, neverLetGo(run, pods, ends, setting));
+    const isOver = setting.asked !== null || ends.every((end) => end !== null);
+    if (isOver && pods.every(isAway)) noteEnd(run, run.tasks, neverLetGo(run, ends, setting));
     return;
   }
   const known = ends.filter((end) => end !== null);
@@ -66,20 +67,15 @@ function isAway(pod: PodFacts): boolean {
 }
 
 /** No payload of it has started, whatever became of its pods. */
-function neverLetGo(
-  run: RunFacts,
-  pods: readonly PodFacts[],
-  ends: readonly (End | null)[],
-  { asked }: PodSetting,
-): End {
+function neverLetGo(run: RunFacts, ends: readonly (End | null)[], { asked }: PodSetting): End {
   if (asked === 'give back') return { ...notStarted(asked), ...(run.backReason ? { detail: run.backReason } : {}) };
   if (asked) return notStarted(asked);
-  const native = ends.find((end) => end?.outcome === 'cancelled');
-  if (native)
-    return { outcome: 'cancelled', reason: 'cancelled_natively', detail: native.detail ?? 'somebody deleted it' };
-  const ran = pods.find((pod) => containerStartedMs(pod) > 0);
-  const detail = `its pods were never up together; ${ran ? `${ran.name} ended ${ran.message || 'while it waited'}` : whatIsMissing(run)}`;
-  return { outcome: 'refused', reason: 'rejected', detail };
+  // The Job controller deletes the others when one of them fails.
+  const first = ends.find((end) => end !== null && end.outcome !== 'cancelled') ?? ends[0];
+  if (first?.outcome === 'cancelled')
+    return { outcome: 'cancelled', reason: 'cancelled_natively', detail: first.detail ?? 'somebody deleted its pods' };
+  const why = first?.detail ?? `one of them ended with ${first?.exitCode ?? first?.signal ?? first?.outcome}`;
+  return { outcome: 'refused', reason: 'rejected', detail: `its pods were never up together: ${why}` };
 }
 
 /** The end of the one that failed first: the others are then ended by the Job controller, and that says nothing. */

@@ -1,0 +1,197 @@
+import { describe, expect, it } from 'vitest';
+import { jobFacts } from './job-facts.ts';
+import { type PodSetting, podEnd } from './pod-end.ts';
+import { ended, exited, makeJob, makePodFacts, type PodStory, START, sec } from './testing/make-facts.ts';
+
+const setting: PodSetting = {
+  ...{ job: jobFacts(makeJob()), asked: null, eviction: null },
+  ...{ nowMs: START + 60_000, lostNodeMs: 90_000 },
+};
+const on = { node: 'n1' };
+const killed = exited(137);
+const running = { running: { startedAt: sec(2) } };
+
+describe('the end of a pod', () => {
+  const cases: [what: string, story: PodStory, expected: object | null, more?: Partial<PodSetting>][] = [
+    ['waits', {}, null],
+    ['is bound', on, null],
+    ['runs', { ...on, phase: 'Running', state: running }, null],
+    // The kubelet reports the container before the pod.
+    [
+      'has a container that ended, and may be killed for another reason',
+      { ...on, phase: 'Running', state: killed },
+      null,
+    ],
+    [
+      'ended well',
+      { ...on, phase: 'Succeeded', state: exited(0) },
+      { outcome: 'succeeded', exitCode: 0, host: 'n1', startedAtMs: START + 2000, endedAtMs: START + 10_000 },
+    ],
+    ['exit code', { ...on, phase: 'Failed', state: exited(3) }, { reason: 'exit_code', exitCode: 3 }],
+    ['exit code 128', { ...on, phase: 'Failed', state: exited(128) }, { reason: 'exit_code', exitCode: 128 }],
+    ['signal', { ...on, phase: 'Failed', state: exited(139) }, { reason: 'signal', signal: 'SEGV' }],
+    [
+      'exit code above all signals',
+      { ...on, phase: 'Failed', state: exited(200) },
+      { reason: 'exit_code', exitCode: 200 },
+    ],
+    ['exit code of no signal', { ...on, phase: 'Failed', state: exited(160) }, { reason: 'exit_code', exitCode: 160 }],
+    ['OOM', { ...on, phase: 'Failed', state: exited(137, 'OOMKilled') }, { reason: 'out_of_memory', signal: 'KILL' }],
+    [
+      'OOM of a child, exit 0',
+      { ...on, phase: 'Succeeded', state: exited(0, 'OOMKilled') },
+      { reason: 'out_of_memory' },
+    ],
+    [
+      'walltime',
+      { ...on, phase: 'Failed', state: exited(143), reason: 'DeadlineExceeded', message: 'too long' },
+      { reason: 'walltime', detail: 'too long' },
+    ],
+    [
+      'walltime whose payload caught TERM and said 0',
+      { ...on, phase: 'Failed', state: exited(0), reason: 'DeadlineExceeded' },
+      { outcome: 'failed', reason: 'walltime' },
+    ],
+    [
+      'preempted',
+      { ...on, phase: 'Failed', state: killed, deleted: [9, 5], disruption: ['PreemptionByScheduler', 9] },
+      { reason: 'preempted', detail: 'said PreemptionByScheduler' },
+    ],
+    [
+      'evicted by the kubelet, without a container left',
+      { ...on, phase: 'Failed', reason: 'Evicted', message: 'low on memory', disruption: ['TerminationByKubelet', 9] },
+      { reason: 'preempted', detail: 'low on memory' },
+    ],
+    [
+      'evicted through the API',
+      { ...on, phase: 'Failed', state: killed, deleted: [9, 5], disruption: ['EvictionByEvictionAPI', 9] },
+      { reason: 'preempted' },
+    ],
+    [
+      'ended well before it was evicted',
+      { ...on, phase: 'Succeeded', state: exited(0), deleted: [15, 5], disruption: ['EvictionByEvictionAPI', 15] },
+      { outcome: 'succeeded' },
+    ],
+    [
+      'ended in the second of the deletion: no success is guessed',
+      { ...on, phase: 'Succeeded', state: exited(0), deleted: [10, 5], disruption: ['EvictionByEvictionAPI', 10] },
+      { reason: 'preempted' },
+    ],
+    [
+      'tainted node, collected',
+      { ...on, phase: 'Failed', state: killed, deleted: [9, 5], disruption: ['DeletionByTaintManager', 9] },
+      { reason: 'node_failure' },
+    ],
+    [
+      'node object gone',
+      { ...on, phase: 'Failed', disruption: ['DeletionByPodGC', 9] },
+      { reason: 'node_failure', detail: 'node n1 was lost: said DeletionByPodGC' },
+    ],
+    [
+      'node out of sight, deletion by the taint manager',
+      {
+        ...on,
+        phase: 'Running',
+        state: running,
+        deleted: [50, 5],
+        disruption: ['DeletionByTaintManager', 50],
+        ready: ['False', 20],
+      },
+      { reason: 'node_failure' },
+    ],
+    ['node out of sight, not for long', { ...on, phase: 'Running', state: running, ready: ['False', 20] }, null],
+    [
+      'node out of sight for too long, without a word',
+      { ...on, phase: 'Running', state: running, ready: ['False', 20] },
+      { reason: 'node_failure' },
+      { nowMs: START + 111_000 },
+    ],
+    [
+      'bound to a node that was lost before it said anything',
+      { ...on, deleted: [20, 5], disruption: ['DeletionByTaintManager', 20] },
+      { reason: 'node_failure' },
+      { nowMs: START + 111_000 },
+    ],
+    [
+      'the node forgot its containers',
+      { ...on, phase: 'Failed', state: { terminated: { exitCode: 137, reason: 'ContainerStatusUnknown' } } },
+      { reason: 'node_failure' },
+    ],
+    [
+      'refused by the kubelet',
+      { ...on, phase: 'Failed', reason: 'OutOfcpu', message: 'Node did not have enough resource' },
+      { outcome: 'refused', reason: 'rejected', detail: 'node n1 refused the pod: Node did not have enough resource' },
+    ],
+    [
+      'cancelled',
+      { ...on, phase: 'Failed', state: killed, deleted: [8, 3] },
+      { reason: 'cancelled_by_user' },
+      { asked: 'cancel' },
+    ],
+    [
+      'ended before the cancel',
+      { ...on, phase: 'Failed', state: exited(4) },
+      { exitCode: 4, reason: 'exit_code' },
+      { asked: 'cancel' },
+    ],
+    ['deleted, and the Job has not said a word', { ...on, phase: 'Failed', state: killed, deleted: [8, 3] }, null],
+    [
+      'deleted natively',
+      { ...on, phase: 'Failed', state: killed, deleted: [8, 3] },
+      { outcome: 'cancelled', reason: 'cancelled_natively', detail: 'somebody deleted the pod' },
+      { job: ended('Failed', 'BackoffLimitExceeded') },
+    ],
+    [
+      'its Job deleted',
+      { ...on, phase: 'Failed', state: killed, deleted: [8, 3] },
+      { reason: 'cancelled_natively', detail: 'somebody deleted the Job' },
+      { job: null },
+    ],
+    [
+      'its Job suspended',
+      { ...on, phase: 'Failed', state: killed, deleted: [8, 3] },
+      { reason: 'preempted', detail: 'its Job was suspended' },
+      { job: jobFacts(makeJob({ spec: { suspend: true } })) },
+    ],
+    [
+      'evicted by Kueue',
+      { ...on, phase: 'Failed', state: killed, deleted: [8, 3] },
+      { reason: 'preempted', detail: 'Kueue evicted it' },
+      { eviction: 'Kueue evicted it' },
+    ],
+    ['unbound and being deleted, the Job goes on', { deleted: [5, 0] }, null],
+    ['unbound and deleted by us', { deleted: [5, 0] }, { outcome: 'withdrawn' }, { asked: 'withdraw' }],
+    ['unbound, cancelled', { deleted: [5, 0] }, { reason: 'cancelled_by_user' }, { asked: 'cancel' }],
+    [
+      'unbound, deleted by somebody, and the Job gives up',
+      { deleted: [5, 0], phase: 'Failed' },
+      { outcome: 'cancelled', reason: 'cancelled_natively' },
+      { job: ended('Failed', 'BackoffLimitExceeded') },
+    ],
+    [
+      'unbound, of a Job that Kueue suspended',
+      { deleted: [5, 0] },
+      null,
+      { job: jobFacts(makeJob({ spec: { suspend: true } })) },
+    ],
+    [
+      'asked back, but it was bound',
+      { ...on, phase: 'Failed', state: exited(3) },
+      { exitCode: 3 },
+      { asked: 'withdraw' },
+    ],
+  ];
+
+  it.each(cases)('%s', (_, story, expected, more) => {
+    const end = podEnd(makePodFacts(story), { ...setting, ...more });
+    if (expected === null) expect(end).toBeNull();
+    else expect(end).toMatchObject(expected);
+  });
+
+  it('is a success without its pod only by the word of the Job', () => {
+    const pod = { ...makePodFacts({ ...on, phase: 'Running', state: running }), gone: true };
+    expect(podEnd(pod, { ...setting, job: ended('Complete') })).toMatchObject({ outcome: 'succeeded', exitCode: 0 });
+    expect(podEnd(pod, { ...setting, job: ended('Failed') })).toMatchObject({ outcome: 'cancelled' });
+    expect(podEnd(pod, setting)).toBeNull();
+  });
+});

@@ -1,0 +1,159 @@
+import { describe, expect, it } from 'vitest';
+import { GO_ANNOTATION } from '../names.ts';
+import { isWhole, whatIsMissing } from './gang.ts';
+import { jobFacts } from './job-facts.ts';
+import { type RunFacts, statusOf } from './run-facts.ts';
+import { settleRun } from './settle-run.ts';
+import { ended, exited, makeJob, makeRun, START, sec, withPods } from './testing/make-facts.ts';
+
+const settled = (run: RunFacts, nowMs = START + 60_000) => {
+  settleRun(run, { nowMs, lostNodeMs: 90_000 });
+  return statusOf(run);
+};
+const running = { running: { startedAt: sec(2) } };
+const up = { node: 'n1', phase: 'Running', state: running } as const;
+const over = (code: number) =>
+  ({ node: 'n1', phase: code === 0 ? 'Succeeded' : 'Failed', state: exited(code) }) as const;
+
+describe('a run', () => {
+  it('has started when its container has, not when it is bound', () => {
+    expect(settled(withPods(makeRun(), { node: 'n1' }))).toMatchObject({
+      started: '',
+      nativeState: 'ContainerCreating',
+    });
+    expect(settled(withPods(makeRun(), up))).toMatchObject({
+      started: '0',
+      startedAtMs: START + 2000,
+      nativeState: 'Running',
+    });
+  });
+
+  it("says the scheduler's sentence while it waits, and why pods are refused", () => {
+    const run = withPods(makeRun(), { unschedulable: '0/2 nodes are available: 2 Insufficient cpu.' });
+    expect(settled(run)).toMatchObject({
+      nativeState: 'Pending',
+      nativeReason: '0/2 nodes are available: 2 Insufficient cpu.',
+    });
+    const refused = makeRun();
+    refused.createFailure = { message: 'exceeded quota: small', sinceMs: START };
+    expect(settled(refused)).toMatchObject({ nativeState: 'Pending', nativeReason: 'exceeded quota: small' });
+  });
+
+  it('gives the tasks of an array the numbers of the array', () => {
+    const run = withPods(
+      makeRun({ isArray: true, tasks: '4-12:2' }),
+      { index: 1, ...over(4) },
+      { index: 4, ...up },
+      { index: 5, ...up },
+    );
+    const status = settled(run);
+    expect(status.started).toBe('6,12');
+    expect(status.ends).toMatchObject([{ tasks: '6', exitCode: 4 }]);
+  });
+
+  it('groups tasks that ended alike', () => {
+    const run = withPods(
+      makeRun({ isArray: true, tasks: '0-4' }),
+      ...[0, 3, 0, 3, 0].map((code, index) => ({ index, ...over(code) })),
+    );
+    expect(settled(run).ends.map(({ tasks, outcome }) => [tasks, outcome])).toEqual([
+      ['0-4:2', 'succeeded'],
+      ['1,3', 'failed'],
+    ]);
+  });
+
+  it('ends a task once, whatever comes later', () => {
+    const run = withPods(makeRun(), over(3));
+    settled(run);
+    withPods(run, { ...over(0), name: 'second' });
+    expect(settled(run).ends).toHaveLength(1);
+  });
+
+  it('waits for its pods to be looked for before it believes a Job without them', () => {
+    const run = makeRun({ isArray: true, tasks: '0-3' });
+    run.job = ended('Failed', 'FailedIndexes', { completedIndexes: '0,2', failedIndexes: '1,3' });
+    expect(settled(run).ends).toEqual([]);
+    run.podsConfirmed = true;
+    expect(settled(run).ends).toMatchObject([
+      { outcome: 'succeeded', tasks: '0,2' },
+      { outcome: 'failed', reason: 'unknown_end', tasks: '1,3' },
+    ]);
+  });
+
+  it('knows after a restart why its pods are gone', () => {
+    const run = makeRun();
+    run.job = ended('Failed', 'BackoffLimitExceeded');
+    run.podsConfirmed = true;
+    run.asked = 'withdraw';
+    expect(settled(run).ends).toMatchObject([{ outcome: 'withdrawn' }]);
+    const started = makeRun();
+    Object.assign(started, { job: ended('Failed'), podsConfirmed: true, asked: 'withdraw', started: [[0, 0]] });
+    expect(settled(started).ends).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
+  });
+
+  it('was cancelled natively when its Job is gone', () => {
+    const run = makeRun();
+    Object.assign(run, { jobGone: true, podsConfirmed: true });
+    expect(settled(run)).toMatchObject({ nativeState: 'Deleted', ends: [{ reason: 'cancelled_natively' }] });
+  });
+
+  it('was cancelled by its user when that is why its Job is gone', () => {
+    const run = makeRun();
+    Object.assign(run, { jobGone: true, podsConfirmed: true, cancelWanted: true });
+    expect(settled(run)).toMatchObject({ ends: [{ reason: 'cancelled_by_user' }] });
+  });
+});
+
+describe('a gang', () => {
+  const go = { annotations: { [GO_ANNOTATION]: sec(5) } };
+  const gang = (...pods: Parameters<typeof withPods>[1][]) => withPods(makeRun({ gang: 2 }), ...pods);
+
+  it('is whole when all of it is up, and has started when it was let go', () => {
+    expect(isWhole(gang({ index: 0, ...up }))).toBe(false);
+    expect(isWhole(gang({ index: 0, ...up }, { index: 0, ...up }))).toBe(false);
+    const whole = gang({ index: 0, ...up }, { index: 1, ...up });
+    expect(isWhole(whole)).toBe(true);
+    expect(settled(whole)).toMatchObject({ started: '', nativeState: 'Pending' });
+    expect(settled(gang({ index: 0, ...up, ...go }, { index: 1, ...up }))).toMatchObject({
+      ...{ started: '0', startedAtMs: START + 5000, nativeState: 'Running' },
+    });
+  });
+
+  it('says what is missing', () => {
+    const half = gang({ index: 0, ...up }, { index: 1, unschedulable: 'no room' });
+    expect(settled(half).nativeReason).toBe('1 of 2 pods are up; pod-1: no room');
+    expect(whatIsMissing(gang({ index: 0, ...up }))).toContain('1 not made');
+  });
+
+  it('ends with its last pod, by the one that failed first', () => {
+    const failing = gang({ index: 0, ...over(3), ...go }, { index: 1, ...up, ...go });
+    expect(settled(failing).ends).toEqual([]);
+    const both = gang(
+      { index: 0, node: 'n1', phase: 'Failed', state: exited(143, 'Error', 14), deleted: [11, 3], ...go },
+      { index: 1, ...over(3), ...go },
+    );
+    both.job = ended('Failed', 'BackoffLimitExceeded');
+    expect(settled(both).ends).toMatchObject([{ reason: 'exit_code', exitCode: 3, endedAtMs: START + 14_000 }]);
+    expect(settled(gang({ index: 0, ...over(0), ...go }, { index: 1, ...over(0), ...go })).ends).toMatchObject([
+      { outcome: 'succeeded', startedAtMs: START + 5000 },
+    ]);
+  });
+
+  it('that was never let go has not started, whatever its pods did', () => {
+    const failed = gang({ index: 0, ...over(114) }, { index: 1, ...over(143), deleted: [5, 3] });
+    failed.job = ended('Failed', 'BackoffLimitExceeded');
+    expect(settled(failed)).toMatchObject({ started: '', ends: [{ outcome: 'refused', reason: 'rejected' }] });
+    const back = gang({ index: 0, ...over(143) }, { index: 1, deleted: [5, 0] });
+    Object.assign(back, { asked: 'give back', backReason: 'pod-1: no room' });
+    expect(settled(back)).toMatchObject({ ends: [{ outcome: 'refused', detail: 'pod-1: no room' }] });
+    const withdrawn = gang({ index: 0, ...over(143) }, { index: 1, deleted: [5, 0] });
+    withdrawn.asked = 'withdraw';
+    expect(settled(withdrawn)).toMatchObject({ started: '', ends: [{ outcome: 'withdrawn' }] });
+  });
+
+  it('is queued again by Kueue as long as it has not started', () => {
+    const run = gang({ index: 0, deleted: [5, 0] }, { index: 1, deleted: [5, 0] });
+    run.job = jobFacts(makeJob({ spec: { suspend: true } }));
+    expect(settled(run).ends).toEqual([]);
+  });
+});
