@@ -1,6 +1,6 @@
 import type { End } from '@switchyard/core/lifecycle/evidence.ts';
 import { notStarted, type PodSetting, podEnd } from './pod-end.ts';
-import { containerStartedMs, isOver, type PodFacts } from './pod-facts.ts';
+import { isOver, type PodFacts } from './pod-facts.ts';
 import { noteEnd, noteStart, type RunFacts } from './run-facts.ts';
 
 /** A gang is one task: it starts when its pods are let go, and ends when the last of them has. */
