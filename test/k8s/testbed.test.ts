@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram } from '../slurm/run-program.ts';
 import { until } from '../support/until.ts';
+import { SIMULATED } from './testbed/simulated-pods.ts';
 import {
   busyJob,
   ends,
@@ -134,7 +135,7 @@ describe.skipIf(!kubernetes.ok)(`the Kubernetes test bed (${kubernetes.why})`, (
       tolerations: [{ key: 'simulated', operator: 'Exists' }],
       nodeSelector: { 'testbed/simulated': 'yes' },
     };
-    const env = [{ name: 'TESTBED_EXIT_CODE', value: '9' }];
+    const env = [{ name: SIMULATED.exitCodeVariable, value: '9' }];
     await cluster.apply([
       busyJob(cluster, 'many', { script: 'true', pod, indexes: 50 }),
       busyJob(cluster, 'nine', { script: 'true', pod, container: { env } }),

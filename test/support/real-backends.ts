@@ -1,5 +1,7 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { kubernetesAvailable } from '../k8s/testbed/available.ts';
+import { onPath } from './on-path.ts';
+
+export { onPath } from './on-path.ts';
 
 /** The real programs that suites run against, and whether this machine has them. */
 export function realBackends(): { name: string; ok: boolean; note: string }[] {
@@ -7,8 +9,14 @@ export function realBackends(): { name: string; ok: boolean; note: string }[] {
     { name: 'PostgreSQL', ok: true, note: 'from the lock file' },
     asRoot(needs('Slurm', ['sbatch', 'slurmctld', 'slurmd', 'munged'], 'Debian packages slurm-wlm and munge')),
     asRoot(needs('slurmdbd', ['slurmdbd', 'mariadbd', 'sacct'], 'Debian packages slurmdbd and mariadb-server')),
+    kubernetes(),
     needs('shells', ['dash', 'bash', 'busybox'], 'Debian packages dash, bash and busybox'),
   ];
+}
+
+function kubernetes(): { name: string; ok: boolean; note: string } {
+  const { ok, why } = kubernetesAvailable();
+  return { name: 'Kubernetes', ok, note: ok ? 'etcd kube-apiserver kubelet containerd kwok kueue coredns' : why };
 }
 
 /** slurmd starts jobs as other users. */
@@ -21,17 +29,4 @@ function needs(name: string, programs: string[], from: string): { name: string; 
   return missing.length === 0
     ? { name, ok: true, note: programs.join(' ') }
     : { name, ok: false, note: `not found: ${missing.join(', ')} (${from})` };
-}
-
-/** True when a program of this name can be run; the sbin folders count, where Debian puts daemons. */
-export function onPath(program: string): boolean {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'];
-  return folders.some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { onPath } from '../../support/real-backends.ts';
+import { onPath } from '../../support/on-path.ts';
 import { built, PROGRAMS } from './cache.ts';
 
 /** Debian's place of the network plugins; containerd's own default is another. */
 export const CNI_PLUGINS = '/usr/lib/cni';
-/** busybox-static puts the static one here; the package busybox has a dynamic one in the same place. */
+/** The Debian packages busybox-static and busybox have the same place; a container has no libraries for the latter. */
 export const BUSYBOX = '/bin/busybox';
 
 const FROM_DEBIAN = ['containerd', 'ctr', 'runc', 'ip', 'unshare', 'nsenter', 'setpriv', 'openssl', 'tar'];
@@ -15,7 +15,7 @@ export function kubernetesAvailable(): { ok: boolean; why: string } {
   const missing = [
     ...FROM_DEBIAN.filter((program) => !onPath(program)),
     ...['ptp', 'host-local', 'loopback'].map((plugin) => join(CNI_PLUGINS, plugin)).filter((file) => !existsSync(file)),
-    ...[BUSYBOX].filter((file) => !existsSync(file)),
+    ...(isStatic(BUSYBOX) ? [] : [`a statically linked ${BUSYBOX}`]),
   ];
   if (missing.length > 0) {
     const packages =
@@ -24,7 +24,12 @@ export function kubernetesAvailable(): { ok: boolean; why: string } {
   }
   if (process.getuid?.() !== 0) return { ok: false, why: 'kubelets need root' };
   if (!PROGRAMS.every((program) => existsSync(built(program)))) {
-    return { ok: false, why: 'not built: node test/k8s/testbed/build.ts' };
+    return { ok: false, why: 'not built: npx node test/k8s/testbed/build.ts' };
   }
   return { ok: true, why: 'containerd, runc and the built Kubernetes' };
+}
+
+/** elf(5): only what is linked dynamically names a loader. */
+function isStatic(file: string): boolean {
+  return existsSync(file) && !readFileSync(file).includes('/ld-linux');
 }

@@ -20,7 +20,7 @@ export type Network = {
 };
 
 /** Nodes have .11 and on of a network with 24 bits. */
-export const NODES_MAX = 200;
+const NODES_MAX = 200;
 
 export async function startNetwork(dir: string): Promise<Network> {
   const env = process.env;
