@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeClient } from '../client/kube-client.ts';
 import { CONTAINER } from '../names.ts';
-import { BEGINNING, type LogCursor } from './log-cursor.ts';
+import { BEGINNING, type LinePlace, type LogCursor } from './log-cursor.ts';
 import { createLogLines, isSameLine, type LogLines, LogNoise } from './log-lines.ts';
 
 export type PodAddress = { readonly namespace: string; readonly name: string };
@@ -30,21 +30,20 @@ const OPEN_WITHIN_MS = 10_000;
 const TOGETHER_MS = 10;
 
 /**
- * Opens the log at a place. `by` says how it is found again: by what the server sends from the cursor's second on, which costs no
- * more than one second of output; or by its line in all that the node still has, when the node has thrown the older part away.
+ * How a place is found again: by counting what the server sends from the cursor's second on, which costs a second or two of output;
+ * by counting from the beginning; by its line in what is left, when the node has thrown the beginning away.
  */
+export type Way = 'since' | 'beginning' | 'line';
+
+/** Opens the log at a place. */
 export async function openPodLog(
   client: Pick<KubeClient, 'stream'>,
   pod: PodAddress,
-  options: {
-    readonly from: LogCursor;
-    readonly by: 'time' | 'line';
-    readonly follow: boolean;
-    readonly giveUpMs: number;
-  },
+  options: { readonly from: LogCursor; readonly way: Way; readonly follow: boolean; readonly giveUpMs: number },
 ): Promise<PodLog> {
-  const { from, by, follow } = options;
-  const since = by === 'time' ? from.since : null;
+  const { from, way, follow } = options;
+  const place = way === 'line' && from.line ? placeByLine(from, from.line) : placeByCount(from, way === 'since');
+  const { lines, since } = place;
   const stream = await client.stream({
     verb: 'GET',
     path: `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}/log`,
@@ -57,8 +56,6 @@ export async function openPodLog(
     giveUpMs: options.giveUpMs,
   });
   const chunks = stream[Symbol.asyncIterator]();
-  const place = placeFinder(from, by);
-  const { lines } = place;
   let wire: Buffer = Buffer.alloc(0);
   let coming: Promise<IteratorResult<Buffer>> | null = null;
   let isOver = false;
@@ -122,41 +119,59 @@ export async function openPodLog(
 }
 
 /** Reads over what is before the place, and makes sure that it is the place. */
-function placeFinder(from: LogCursor, by: 'time' | 'line') {
-  const { line, bytes } = from;
-  const isByTime = by === 'time' || line === null;
-  let isFound = line === null;
-  let left = bytes;
-  const lines: LogLines = createLogLines(
-    isByTime ? { offset: from.offset - bytes, since: from.since } : { ...BEGINNING },
-  );
+type PlaceFinder = {
+  readonly lines: LogLines;
+  /** From which second on the server is asked; null: from the beginning. */
+  readonly since: number | null;
+  readonly isFound: () => boolean;
+  /** How many bytes of the wire are before the place. */
+  readonly pass: (wire: Buffer, isOver: boolean) => number;
+};
 
-  const byTime = (wire: Buffer): number => {
+function placeByCount(from: LogCursor, bySince: boolean): PlaceFinder {
+  // After a gap nothing is known of what was before, and nothing is before: the cursor has no line.
+  const { since, bytes } = bySince || !from.line ? from : { since: null, bytes: from.offset };
+  const lines = createLogLines({ offset: from.offset - bytes, since });
+  let isFound = from.line === null;
+  let left = bytes;
+  const pass = (wire: Buffer): number => {
     const used = lines.take(wire, left, (part) => {
       left -= part.length;
     });
     if (left > 0) return used;
-    isFound = isSameLine(lines.cursor().line, line);
+    isFound = isSameLine(lines.cursor().line, from.line);
     if (!isFound) throw new PlaceLost('another line stands where reading stopped');
     return used;
   };
-  const byLine = (wire: Buffer): number => {
-    const { used, found } = lines.seek(wire, { ...from, line: line! });
-    isFound = found;
-    return used;
-  };
-
   return {
     lines,
+    since,
     isFound: () => isFound,
-    /** How many bytes of the wire are before the place. */
-    pass: (wire: Buffer, isOver: boolean): number => {
-      const used = isByTime ? asPlaceLost(() => byTime(wire)) : byLine(wire);
-      if (!isFound && isOver) throw new PlaceLost('the log ends before the place where reading stopped');
+    pass: (wire, isOver) => {
+      const used = asPlaceLost(() => pass(wire));
+      if (!isFound && isOver) throw new PlaceLost(TOO_SHORT);
       return used;
     },
   };
 }
+
+function placeByLine(from: LogCursor, line: LinePlace): PlaceFinder {
+  const lines = createLogLines(BEGINNING);
+  let isFound = false;
+  return {
+    lines,
+    since: null,
+    isFound: () => isFound,
+    pass: (wire, isOver) => {
+      const { used, found } = lines.seek(wire, { ...from, line });
+      isFound = found;
+      if (!isFound && isOver) throw new PlaceLost(TOO_SHORT);
+      return used;
+    },
+  };
+}
+
+const TOO_SHORT = 'the log ends before the place where reading stopped';
 
 /** A line that was split before the second and goes on after it comes without a stamp: what is asked for begins in its middle. */
 function asPlaceLost<Result>(look: () => Result): Result {

@@ -4,7 +4,7 @@ import type { KubeClient } from '../client/kube-client.ts';
 import { KubeError } from '../client/kube-error.ts';
 import { createLogCursors, type LogCursor } from './log-cursor.ts';
 import { LogNoise } from './log-lines.ts';
-import { openPodLog, PlaceLost, type PodAddress, type PodLog } from './pod-log.ts';
+import { openPodLog, PlaceLost, type PodAddress, type PodLog, type Way } from './pod-log.ts';
 
 /** The pod whose container wrote, or will write, what is asked for. */
 export type PodToRead = PodAddress & {
@@ -29,8 +29,8 @@ const SILENT_MS = 30_000;
 const LOOK_AGAIN_MS = 250;
 /** How long a reader that does not want to wait waits for an API server that does not answer. */
 const PATIENCE_MS = 3_000;
-/** After which the place counts as gone. */
-const MOST_LOSSES = 1;
+/** One after another; twice the last, because a node that stops in the middle of an answer looks as if it had lost something. */
+const WAYS: readonly Way[] = ['since', 'beginning', 'line', 'line'];
 const SKIP_BYTES = 1_048_576;
 const THROWN_AWAY =
   'the node has thrown a part of the output away before it was read; what follows that part can be read';
@@ -85,8 +85,7 @@ export function createLogReader(
     read: async (pod, request) => {
       const key = pod.uid;
       const reading = createReading(pod, request, lookAgainMs);
-      let by: 'time' | 'line' = 'time';
-      let losses = 0;
+      let ways = WAYS;
       while (!reading.isDone()) {
         const isFinal = pod.hasEnded();
         if (!isFinal && !pod.hasStarted()) {
@@ -98,20 +97,17 @@ export function createLogReader(
         let stream: Stream | null = null;
         try {
           stream = reuse(key, offset, { follow, isFinal });
-          const how = { from: cursors.find(key, offset), by, follow, giveUpMs: reading.patienceMs() };
+          const how = { from: cursors.find(key, offset), way: ways[0]!, follow, giveUpMs: reading.patienceMs() };
           stream ??= { key, isFinal, log: await openPodLog(client, pod, how) };
           const isOver = await reading.takeFrom(stream.log, isFinal);
-          by = 'time';
+          ways = WAYS;
           if (isOver) shut(stream);
           else keep(stream);
           if (isOver && !isFinal && !(await reading.pause())) break;
         } catch (error) {
           if (stream) shut(stream);
-          if (error instanceof PlaceLost && (by === 'time' || losses < MOST_LOSSES)) {
-            // A node that stops in the middle of an answer looks the same.
-            if (by === 'line') losses += 1;
-            by = 'line';
-          } else if (error instanceof PlaceLost) {
+          if (error instanceof PlaceLost && ways.length > 1) ways = ways.slice(1);
+          else if (error instanceof PlaceLost) {
             cursors.drop(key);
             cursors.put(key, afterTheGap(offset));
             reading.fail(THROWN_AWAY, false);
