@@ -56,7 +56,7 @@ it('whatever breaks, in the end a sink has what the server has', { timeout: 120_
       await client.close();
       await collection.close();
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
   folder.remove();
 });
