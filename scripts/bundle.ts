@@ -1,10 +1,12 @@
 // `npm run bundle`: one file each for broker, agent and yard in dist/, with what they read at run time beside them.
+// `npm run bundle -- FOLDER` leaves dist/ alone.
 import { chmodSync, cpSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
-const dist = join(root, 'dist');
+const folder = process.argv[2];
+const dist = folder === undefined ? join(root, 'dist') : resolve(folder);
 
 /** CommonJS packages inside an ESM bundle still ask for require, __dirname and __filename. */
 const banner = [
@@ -23,7 +25,7 @@ const entries = {
   yard: { entry: 'cli/src/main.ts', node: 'node' },
 };
 
-rmSync(dist, { recursive: true, force: true });
+if (folder === undefined) rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 for (const [name, { entry, node }] of Object.entries(entries)) {
   const started = performance.now();
