@@ -5,14 +5,13 @@ import { buildApp } from '@switchyard/broker/http/app.ts';
 import { newToken, tokenHash } from '@switchyard/broker/token.ts';
 import type { JobSpecInput } from '@switchyard/core/spec/job-spec.ts';
 import type { LogTail } from '@switchyard/proto/switchyard/v1/agent.ts';
-import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type FakeAgent, taskEnd } from '../support/fake-agent.ts';
 import { type SmallBroker, startSmallBroker } from '../support/small-broker.ts';
 import { until } from '../support/until.ts';
 
 let broker: SmallBroker;
-let app: FastifyInstance;
+let app: Awaited<ReturnType<typeof buildApp>>;
 let admin: string;
 beforeEach(async () => {
   broker = await startSmallBroker();
