@@ -72,9 +72,8 @@ export async function startControlPlane(
   };
 
   try {
-    await component('etcd').start();
-    // The two that wait for the API server by themselves load their code while it starts.
-    await Promise.all([...PROGRAMS_ON_TOP, 'apiserver' as const].map((name) => component(name).start()));
+    // In this order: a controller manager gives up when it has waited ten seconds for the API server.
+    for (const name of START_ORDER) await component(name).start();
   } catch (error) {
     await close();
     throw error;
@@ -82,7 +81,7 @@ export async function startControlPlane(
   return { apiUrl, certificates, adminKubeconfig, client, component, close };
 }
 
-const PROGRAMS_ON_TOP = ['controller-manager', 'scheduler'] as const;
+const START_ORDER = ['etcd', 'apiserver', 'controller-manager', 'scheduler'] as const;
 
 /** Nothing of the caller's environment, whose proxies and kubeconfigs are none of the cluster's business. */
 export function environment(dir: string, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
