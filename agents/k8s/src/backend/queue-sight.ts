@@ -5,6 +5,7 @@ import { isOver, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded } from '../facts/run-facts.ts';
 import { detectKueue, type Kueue, kueuePath } from '../kueue/detect-kueue.ts';
 import { evictionEnd, mustBeDeactivated } from '../kueue/eviction-end.ts';
+import type { JobName } from '../kueue/job-claim.ts';
 import type { QueuedJob, Workload } from '../kueue/kueue-types.ts';
 import { letPodsGo } from '../kueue/let-pods-go.ts';
 import { queuedState } from '../kueue/native-state.ts';
@@ -68,10 +69,10 @@ export function queueSight(getState: () => KubeState): QueueSight {
   setImmediate(tryToStart);
 
   const workloadOf = ({ facts }: Tracked) => stores.get(facts.namespace)?.ofJob(facts.jobUid) ?? null;
-  const eviction = (run: Tracked) => {
-    const pods = [...run.facts.pods.values()];
-    const live = pods.filter((pod) => !pod.gated && !pod.gone && !isOver(pod)).length;
-    const held = pods.filter((pod) => pod.gated && !pod.gone && pod.deletedAtMs === 0).length;
+  const evictionOf = (run: Tracked) => {
+    const pods = [...run.facts.pods.values()].filter(({ gone }) => !gone);
+    const live = pods.filter((pod) => !pod.gated && !isOver(pod)).length;
+    const held = pods.filter((pod) => pod.gated && pod.deletedAtMs === 0).length;
     return evictionEnd(queuedJob(run), workloadOf(run), { live, held });
   };
 
@@ -91,7 +92,7 @@ export function queueSight(getState: () => KubeState): QueueSight {
       const workload = workloadOf(run);
       const place = (workload && stores.get(facts.namespace)?.placeOf(workload)) ?? null;
       facts.queue = queuedState(facts.job.queue, workload, startClaimOf(queuedJob(run)), place);
-      const verdict = eviction(run);
+      const verdict = evictionOf(run);
       facts.eviction = verdict.kind === 'preempted' ? verdict.detail : null;
       facts.evictionConfirmed = verdict.kind === 'preempted' && verdict.confirmed;
     },
@@ -100,30 +101,30 @@ export function queueSight(getState: () => KubeState): QueueSight {
       const version = found?.version;
       if (!facts.job?.queue || facts.jobGone || version === undefined) return;
       const state = getState();
-      const name = { namespace: facts.namespace, name: facts.order.marker, uid: facts.jobUid };
+      const name = nameOf(run);
       const nowMs = state.now();
-      const held = [...facts.pods.values()].filter((pod) => pod.gated && !pod.gone && pod.deletedAtMs === 0);
-      const mayGo = !hasEnded(facts) && !facts.asked && !facts.cancelWanted && !facts.job.suspended;
-      if (held.length > 0 && mayGo && facts.eviction === null && isRested(run, 'start', nowMs))
-        inBackground(state, run, 'start', () => inTurn(run, () => start_(state, run, name)));
+      const isHeld = [...facts.pods.values()].some((pod) => pod.gated && !pod.gone && pod.deletedAtMs === 0);
+      const isUnwanted = hasEnded(facts) || facts.asked !== null || facts.cancelWanted || facts.eviction !== null;
+      if (isHeld && !isUnwanted && !facts.job.suspended && isRested(run, 'start', nowMs))
+        inBackground(state, run, 'start', () => inTurn(run, () => claimAndStart(state, run, name)));
       const workload = workloadOf(run);
-      if (workload && mustBeDeactivated(queuedJob(run), workload, eviction(run)) && isRested(run, 'deactivate', nowMs))
+      const isIdle = workload !== null && mustBeDeactivated(queuedJob(run), workload, evictionOf(run));
+      if (isIdle && isRested(run, 'deactivate', nowMs))
         inBackground(state, run, 'deactivate', () => deactivateWorkloads(state.client, version, name));
     },
     withdraw: async (run) => {
       const { facts } = run;
       if (!facts.job?.queue || found === null) return 'not queued';
       const state = getState();
-      const name = { namespace: facts.namespace, name: facts.order.marker, uid: facts.jobUid };
       const { version } = found;
-      const { kind } = await inTurn(run, () => withdrawWorkload(state.client, version, name));
+      const { kind } = await inTurn(run, () => withdrawWorkload(state.client, version, nameOf(run)));
       if (kind === 'gone') run.missing = true;
       return kind === 'withdrawn' ? 'withdrawn' : 'open';
     },
   };
 }
 
-async function start_(state: KubeState, run: Tracked, name: { namespace: string; name: string; uid: string }) {
+async function claimAndStart(state: KubeState, run: Tracked, name: JobName) {
   const { facts } = run;
   if (facts.asked || facts.cancelWanted) return;
   const pods = [...facts.pods.values()].filter(({ gone }) => !gone).map((pod) => podOf(name, pod));
@@ -135,6 +136,10 @@ async function start_(state: KubeState, run: Tracked, name: { namespace: string;
       if (pod) facts.pods.set(uid, { ...pod, gated: false });
     }
   else run.notBefore.set('start', state.now() + 1000);
+}
+
+function nameOf({ facts }: Tracked): JobName {
+  return { namespace: facts.namespace, name: facts.order.marker, uid: facts.jobUid };
 }
 
 function touchJob(state: KubeState, jobUid: string): void {
@@ -158,10 +163,7 @@ function queuedJob({ facts }: Tracked): QueuedJob {
   };
 }
 
-function podOf(
-  { namespace, name: jobName, uid: jobUid }: { namespace: string; name: string; uid: string },
-  pod: PodFacts,
-): Pod {
+function podOf({ namespace, name: jobName, uid: jobUid }: JobName, pod: PodFacts): Pod {
   return {
     metadata: {
       ...{ name: pod.name, namespace, uid: pod.uid, creationTimestamp: new Date(pod.createdAtMs).toISOString() },
@@ -169,6 +171,7 @@ function podOf(
       annotations: { [COMPLETION_INDEX_ANNOTATION]: String(pod.index) },
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: jobName, uid: jobUid, controller: true }],
     },
+    status: { phase: pod.phase },
     spec: { containers: [], ...(pod.gated ? { schedulingGates: [{ name: START_GATE }] } : {}) },
   };
 }
