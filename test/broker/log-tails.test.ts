@@ -82,6 +82,10 @@ test('output is read after the run has gone away, also followed', async () => {
   const [piece, end] = await followed(jobId);
   expect(piece).toEqual({ offset: 0, data: Buffer.from('the end\n').toString('base64'), tail: true });
   expect(end).toEqual({ offset: 8 });
+  expect((await logs(jobId, '?stream=stderr')).headers).toMatchObject({
+    'switchyard-end': 'true',
+    'content-length': '0',
+  });
   // The agent was not asked: it knows nothing any more.
   expect(north.received.some(({ $case }) => $case === 'logRead')).toBe(false);
 });

@@ -44,6 +44,9 @@ async function readTail({ db }: Parts, viewer: Viewer, piece: LogPiece): Promise
   const { run, task, rank, limitBytes } = piece;
   const tail = await readLogTail(db, viewer, { runId: run.id, task, rank });
   if (tail === null) return null;
+  // Both streams are one output there, which is that of stdout: nobody shall see it twice.
+  if (piece.stream === 'stderr')
+    return { offset: piece.offset, data: Buffer.alloc(0), end: true, problem: '', isTail: true };
   const offset = Math.max(piece.offset, tail.offset);
   const data = tail.data.subarray(offset - tail.offset, offset - tail.offset + limitBytes);
   const end = offset + data.length >= tail.offset + tail.data.length;
