@@ -5,13 +5,12 @@ import type { Pod } from '@switchyard/agent-k8s/api-types.ts';
 import { type Informer, startInformer } from '@switchyard/agent-k8s/client/informer.ts';
 import { type OpenedKubeClient, openKubeClient } from '@switchyard/agent-k8s/client/kube-client.ts';
 import { detectKueue, kueuePath } from '@switchyard/agent-k8s/kueue/detect-kueue.ts';
-import type { EvictionVerdict } from '@switchyard/agent-k8s/kueue/eviction-end.ts';
+import { type EvictionVerdict, evictionEnd, mustBeDeactivated } from '@switchyard/agent-k8s/kueue/eviction-end.ts';
 import type { ClusterQueue, Cohort, LocalQueue, QueuedJob } from '@switchyard/agent-k8s/kueue/kueue-types.ts';
 import { letPodsGo } from '@switchyard/agent-k8s/kueue/let-pods-go.ts';
 import { queuedState } from '@switchyard/agent-k8s/kueue/native-state.ts';
 import { queuePools } from '@switchyard/agent-k8s/kueue/queue-pools.ts';
-import { queueStep } from '@switchyard/agent-k8s/kueue/queue-step.ts';
-import { startClaimOf, withStartGate } from '@switchyard/agent-k8s/kueue/start-claim.ts';
+import { hasGate, startClaimOf, withStartGate } from '@switchyard/agent-k8s/kueue/start-claim.ts';
 import { deactivateWorkloads, withdrawWorkload } from '@switchyard/agent-k8s/kueue/withdraw-workload.ts';
 import { WorkloadStore } from '@switchyard/agent-k8s/kueue/workload-store.ts';
 import type { PoolReport } from '@switchyard/core/placement/capacity-report.ts';
@@ -278,12 +277,16 @@ describe.skipIf(!kubernetes.ok)(`queued Jobs on a real Kueue (${kubernetes.why})
       if (!seen) return;
       const name = { namespace: 'jobs', name: seen.metadata.name, uid: seen.metadata.uid! };
       const own = [...pods.values()].filter((pod) => pod.metadata.ownerReferences?.[0]?.uid === name.uid);
-      const step = queueStep(seen, store.ofJob(name.uid), own);
-      if (evictions.get(name.name)?.kind !== 'preempted' || step.eviction.kind === 'preempted')
-        evictions.set(name.name, step.eviction);
+      const workload = store.ofJob(name.uid);
+      const eviction = evictionEnd(seen, workload, {
+        live: own.filter((pod) => !hasGate(pod) && !/Succeeded|Failed/.test(pod.status?.phase ?? '')).length,
+        held: own.filter((pod) => hasGate(pod) && !pod.metadata.deletionTimestamp).length,
+      });
+      if (evictions.get(name.name)?.kind !== 'preempted' || eviction.kind === 'preempted')
+        evictions.set(name.name, eviction);
       const act = async () => {
-        if (step.letGo) await letPodsGo(client, name, own);
-        if (step.deactivate) await deactivateWorkloads(client, 'v1beta1', name);
+        if (eviction.kind === 'none') await letPodsGo(client, name, own);
+        if (workload && mustBeDeactivated(seen, workload, eviction)) await deactivateWorkloads(client, 'v1beta1', name);
       };
       const acting: Promise<unknown> = act()
         .catch((error) => failures.push(error))

@@ -90,7 +90,7 @@ export function podsToLetGo(pods: readonly Pod[], jobUid: string): readonly Pod[
   return chosen;
 }
 
-export function isPodOf(pod: Pod, jobUid: string): boolean {
+function isPodOf(pod: Pod, jobUid: string): boolean {
   return pod.metadata.ownerReferences?.some(({ controller, uid }) => controller === true && uid === jobUid) === true;
 }
 
