@@ -58,14 +58,22 @@ export function jobFacts({ metadata, spec, status }: QueuedJob): JobFacts {
 /** What is known after one more version of the same Job, of whatever age. */
 export function mergeJob(before: JobFacts | null, now: JobFacts): JobFacts {
   if (before === null || before.uid !== now.uid) return now;
-  const isOlder = before.finished !== null && now.finished === null;
   return {
-    ...(isOlder ? before : now),
+    ...(isOlder(now, before) ? before : now),
     deleting: before.deleting || now.deleting,
     failing: before.failing || now.failing,
     startClaim: now.startClaim ?? before.startClaim,
     asked: now.asked ?? before.asked,
   };
+}
+
+/** Each change of the spec raises the generation; an end and the claim of a start are never taken back. */
+function isOlder(now: JobFacts, before: JobFacts): boolean {
+  return (
+    now.generation < before.generation ||
+    (before.finished !== null && now.finished === null) ||
+    (before.startClaim !== null && now.startClaim === null)
+  );
 }
 
 function indexSet(text: string | undefined): RangeSet {
