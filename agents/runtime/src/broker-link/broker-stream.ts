@@ -5,7 +5,7 @@ import {
   type SessionResponse,
 } from '@switchyard/proto/switchyard/v1/agent.ts';
 import type { AgentConfig } from '../agent-config.ts';
-import { channelCredentials } from './credentials.ts';
+import { channelCredentials, channelIdentity } from './credentials.ts';
 
 export type ToBroker = NonNullable<SessionRequest['message']>;
 export type FromBroker = NonNullable<SessionResponse['message']>;
@@ -31,10 +31,9 @@ const OPTIONS: ChannelOptions = {
 };
 
 export function openBrokerStream(config: AgentConfig, receive: (message: FromBroker) => void): BrokerStream {
-  const name = config.tls?.serverName;
   const client = new AgentServiceClient(config.broker, channelCredentials(config), {
     ...OPTIONS,
-    ...(name === undefined ? {} : { 'grpc.ssl_target_name_override': name }),
+    ...channelIdentity(config),
   });
   const metadata = new Metadata();
   metadata.set('authorization', `Bearer ${config.token}`);
