@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram } from '../slurm/run-program.ts';
 import { until } from '../support/until.ts';
@@ -182,6 +182,8 @@ describe.skipIf(!kubernetes.ok)(`the Kubernetes test bed (${kubernetes.why})`, (
     expect(existsSync(cluster.dir)).toBe(false);
     expect(processesBelow(cluster.dir)).toEqual([]);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(cluster.dir);
-    expect(readdirSync('/sys/fs/cgroup/memory').filter((each) => each.startsWith('yard-kube-bed'))).toEqual([]);
+    expect(globSync(`/sys/fs/cgroup{,/*}/${basename(cluster.dir)}`)).toEqual([]);
+    const network = new URL(cluster.apiUrl).hostname.replace(/\d+$/, '');
+    expect((await runProgram(['ip', '-oneline', 'address'])).stdout).not.toContain(` ${network}`);
   });
 });

@@ -32,7 +32,13 @@ export async function startKubeCluster(options: KubeClusterOptions): Promise<Kub
   const nodes = new Map<string, Promise<KubeNode>>();
   const daemons: Daemon[] = [];
 
-  const close = async () => {
+  let closed: Promise<void> | undefined;
+  // Once: soon after, another cluster may have the same cable.
+  const close = () => {
+    closed ??= closeAll();
+    return closed;
+  };
+  const closeAll = async () => {
     const all = await Promise.allSettled(nodes.values());
     const ends = [
       ...all.map((node) => (node.status === 'fulfilled' ? node.value.close() : undefined)),

@@ -18,8 +18,6 @@ export type Machine = {
   readonly enter: readonly string[];
   /** Sends a signal to what `start` started: the program itself, not the command that brought it in there. */
   signal(daemon: Daemon, name: NodeJS.Signals): Promise<void>;
-  /** A path as the machine sees it, for a look from outside. */
-  path(inside: string): string;
   /** Ends everything on it at once. */
   lose(): Promise<void>;
 };
@@ -51,10 +49,22 @@ export async function startMachine(dir: string, network: Network, cgroup: string
   const argv = [...network.inside, ...hull, 'sh', '-c', JOIN_GROUPS, 'sh', dir, FIRST_PROCESS];
   const daemon = startDaemon(argv, environment(dir), join(dir, 'machine.log'));
   let first = 0;
-  await untilReady('the first process of a node has mounted its folders', daemon, () => {
+  const lose = async () => {
+    await daemon.stop('SIGKILL');
+    // The kernel keeps the first process until all others of its namespace are gone.
+    await until('the processes of a node are gone', () => !existsSync(`/proc/${first}`), { everyMs: 5 });
+    await removeCgroups(cgroup);
+  };
+  const hasMounted = () => {
     first = childOf(daemon.pid) ?? 0;
     return first > 0 && existsSync(`/proc/${first}/root/run/machine`);
-  });
+  };
+  try {
+    await untilReady('the first process of a node has mounted its folders', daemon, hasMounted);
+  } catch (error) {
+    await lose();
+    throw error;
+  }
   const enter = ['nsenter', `--target=${first}`, '--mount', '--pid', '--net', '--cgroup', '--'];
   return {
     enter,
@@ -64,13 +74,7 @@ export async function startMachine(dir: string, network: Network, cgroup: string
       const child = await until('the program has entered its node', () => childOf(each.pid), { everyMs: 5 });
       process.kill(child, name);
     },
-    path: (inside) => `/proc/${first}/root${inside}`,
-    lose: async () => {
-      await daemon.stop('SIGKILL');
-      // The kernel keeps the first process until all others of its namespace are gone.
-      await until('the processes of a node are gone', () => !existsSync(`/proc/${first}`), { everyMs: 5 });
-      await removeCgroups(cgroup);
-    },
+    lose,
   };
 }
 

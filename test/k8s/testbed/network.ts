@@ -25,9 +25,9 @@ const NODES_MAX = 200;
 export async function startNetwork(dir: string): Promise<Network> {
   const env = process.env;
   const holder = startDaemon(['unshare', '--net', 'sleep', 'infinity'], env, join(dir, 'network.log'));
-  await until('a network namespace', () => namespaceOf(holder.pid) !== namespaceOf('self'), { everyMs: 5 });
   const inside = ['nsenter', `--net=/proc/${holder.pid}/ns/net`, '--'];
   try {
+    await until('a network namespace', () => namespaceOf(holder.pid) !== namespaceOf('self'), { everyMs: 5 });
     const { cable, net } = await plugIn(holder);
     const steps = [
       ['ip', 'address', 'add', `${net}.1/24`, 'dev', cable],

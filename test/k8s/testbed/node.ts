@@ -22,7 +22,7 @@ export type KubeNode = {
   readonly name: string;
   readonly address: string;
   /** A lost machine: kubelet, containerd, shims and containers end at once, and nobody is told. */
-  kill(signal?: NodeJS.Signals): Promise<void>;
+  kill(): Promise<void>;
   /** Only the kubelet; containers go on. */
   killKubelet(signal: NodeJS.Signals): Promise<void>;
   /** Only containerd; containers go on, the kubelet cannot reach them. */
