@@ -97,3 +97,28 @@ async function applyFile(kube: KubeCluster, file: string): Promise<void> {
   const { code, stderr } = await kube.kubectl(['apply', '-f', '-'], readFileSync(join(SHIPPED, file), 'utf8'));
   if (code !== 0) throw new Error(`${file}: ${stderr}`);
 }
+
+/** Kueue with one LocalQueue whose quota is what the first node has. */
+export async function withKueue(kube: KubeCluster): Promise<void> {
+  await kube.startKueue();
+  const resources = [
+    { name: 'cpu', nominalQuota: String(CPUS) },
+    { name: 'memory', nominalQuota: '16Gi' },
+  ];
+  await kube.apply([
+    kueue('ResourceFlavor', 'any'),
+    kueue('ClusterQueue', 'jobs', {
+      namespaceSelector: {},
+      preemption: { withinClusterQueue: 'LowerPriority' },
+      resourceGroups: [{ coveredResources: ['cpu', 'memory'], flavors: [{ name: 'any', resources }] }],
+    }),
+    kueue('LocalQueue', QUEUE, { clusterQueue: 'jobs' }, JOBS),
+  ]);
+}
+
+export const QUEUE = 'jobs';
+
+function kueue(kind: string, name: string, spec?: object, namespace?: string) {
+  const metadata = { name, ...(namespace ? { namespace } : {}) };
+  return { apiVersion: 'kueue.x-k8s.io/v1beta1', kind, metadata, ...(spec ? { spec } : {}) };
+}

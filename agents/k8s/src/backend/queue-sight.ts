@@ -17,6 +17,8 @@ import { COMPLETION_INDEX_ANNOTATION, QUEUE_NAME_LABEL } from '../names.ts';
 import { inBackground, isRested } from './background.ts';
 import { inTurn, type KubeState, type Tracked, touch } from './kube-state.ts';
 
+const LEAST_PARALLELISM_ANNOTATION = 'kueue.x-k8s.io/job-min-parallelism';
+
 /** What Kueue has to do with runs; nothing, where no queue is configured. */
 export type QueueSight = {
   /** Known whether there is a Kueue. */
@@ -83,7 +85,7 @@ export function queueSight(getState: () => KubeState): QueueSight {
     prepare: (job) => {
       const queue = job.metadata.labels?.[QUEUE_NAME_LABEL];
       if (queue === undefined) return { job };
-      if (found !== null) return { job: withStartGate(job) };
+      if (found !== null) return { job: withStartGate(asFarAsItFits(job)) };
       return { refusal: `jobs of this group go through the LocalQueue ${queue}, and the cluster has no Kueue` };
     },
     look: (run) => {
@@ -122,6 +124,13 @@ export function queueSight(getState: () => KubeState): QueueSight {
       return kind === 'withdrawn' ? 'withdrawn' : 'open';
     },
   };
+}
+
+/** An array that is larger than the quota starts with as many tasks at a time as fit, instead of never (Kueue's partial admission). */
+function asFarAsItFits(job: Job): Job {
+  if (job.spec.backoffLimitPerIndex === undefined || (job.spec.parallelism ?? 1) <= 1) return job;
+  const annotations = { ...job.metadata.annotations, [LEAST_PARALLELISM_ANNOTATION]: '1' };
+  return { ...job, metadata: { ...job.metadata, annotations } };
 }
 
 async function claimAndStart(state: KubeState, run: Tracked, name: JobName) {

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { difference, fromIndexes } from '@switchyard/core/spec/range-set.ts';
 import { isLetGo } from '../facts/gang.ts';
 import type { Asked } from '../facts/job-facts.ts';
 import { notStarted } from '../facts/pod-end.ts';
 import { isOver, type PodFacts } from '../facts/pod-facts.ts';
-import { hasEnded, noteEnd, openTasks, type RunFacts } from '../facts/run-facts.ts';
+import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
 import { deletePod, listPods, noteAsked } from './kube-objects.ts';
 import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
@@ -56,12 +57,19 @@ async function takePodsBack(state: KubeState, run: Tracked): Promise<void> {
     if (results.includes('changed')) continue;
     if (facts.gang > 0 && facts.pods.size > 0) return gangIsBack(run);
     while (!hasEnded(facts) && removable(facts).length === 0 && isAboutToShow(facts)) {
-      if (state.now() >= untilMs || state.closed) return;
+      if (state.now() >= untilMs || state.closed) return takePodlessBack(facts);
       await delay(LOOK_EVERY_MS);
       settle(state, run);
     }
-    if (hasEnded(facts) || removable(facts).length === 0) return;
+    if (hasEnded(facts) || removable(facts).length === 0) return takePodlessBack(facts);
   }
+}
+
+/** Tasks of an array whose pods are yet to be made, and will be held back by a gate that nobody takes away any more. */
+function takePodlessBack(facts: RunFacts): void {
+  if (!facts.isArray || !facts.job?.gated || facts.asked === null) return;
+  const withPods = fromIndexes([...facts.pods.values()].flatMap((pod) => taskOfIndex(facts, pod.index) ?? []));
+  noteEnd(facts, difference(openTasks(facts), withPods), notStarted(facts.asked));
 }
 
 /** Alive, and surely not started. */

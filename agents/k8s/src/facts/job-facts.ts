@@ -1,6 +1,6 @@
 import { parseRangeSet, type RangeSet } from '@switchyard/core/spec/range-set.ts';
 import type { QueuedJob } from '../kueue/kueue-types.ts';
-import { START_CLAIM_ANNOTATION } from '../kueue/start-claim.ts';
+import { hasGate, START_CLAIM_ANNOTATION } from '../kueue/start-claim.ts';
 import { QUEUE_NAME_LABEL, WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
 import { momentMs } from './moment.ts';
 
@@ -20,6 +20,8 @@ export type JobFacts = {
   readonly failedIndexes: RangeSet;
   /** Kueue's LocalQueue; empty: it is not queued. */
   readonly queue: string;
+  /** No pod of it starts before this agent says so. */
+  readonly gated: boolean;
   readonly generation: number;
   /** The start of a queued Job, as it was claimed; null: by nobody. */
   readonly startClaim: string | null;
@@ -40,7 +42,7 @@ export function jobFacts({ metadata, spec, status }: QueuedJob): JobFacts {
     resourceVersion: metadata.resourceVersion ?? '',
     createdAtMs: momentMs(metadata.creationTimestamp),
     deleting: Boolean(metadata.deletionTimestamp),
-    suspended: spec?.suspend === true,
+    suspended: spec.suspend === true,
     finished: last
       ? { kind: complete ? 'complete' : 'failed', reason: last.reason ?? '', message: last.message ?? '' }
       : null,
@@ -49,6 +51,7 @@ export function jobFacts({ metadata, spec, status }: QueuedJob): JobFacts {
     completedIndexes: indexSet(status?.completedIndexes),
     failedIndexes: indexSet(status?.failedIndexes),
     queue: metadata.labels?.[QUEUE_NAME_LABEL] ?? '',
+    gated: hasGate(spec.template),
     generation: metadata.generation ?? 0,
     startClaim: metadata.annotations?.[START_CLAIM_ANNOTATION] ?? null,
     asked: askedOf(metadata.annotations?.[WITHDRAW_ASKED_ANNOTATION]),
