@@ -104,6 +104,37 @@ describe('a run', () => {
   });
 });
 
+describe('a run of a queue', () => {
+  const claimed = (startClaim: string) => ({
+    ...jobFacts(makeJob({ spec: { suspend: true } })),
+    queue: 'q',
+    startClaim,
+  });
+
+  it('was withdrawn when nobody may start it any more', () => {
+    const run = makeRun();
+    run.job = claimed('never');
+    expect(settled(run)).toMatchObject({ started: '', ends: [{ outcome: 'withdrawn' }] });
+  });
+
+  it('was preempted when it was taken back after its start, and only then', () => {
+    const taken = { eviction: 'Kueue evicted it', evictionConfirmed: true, job: claimed('started:2') };
+    const killed = { node: 'n1', phase: 'Failed', state: exited(143), deleted: [8, 3] } as const;
+    const run = Object.assign(
+      withPods(makeRun({ isArray: true, tasks: '0-3' }), { index: 0, ...killed }, { index: 1, deleted: [8, 0] }),
+      taken,
+    );
+    expect(settled(run).ends).toMatchObject([
+      { outcome: 'failed', reason: 'preempted', tasks: '0' },
+      { outcome: 'refused', reason: 'rejected', tasks: '1', detail: 'Kueue evicted it' },
+      // Of these nobody knows.
+      { outcome: 'failed', reason: 'preempted', tasks: '2-3' },
+    ]);
+    const away = Object.assign(makeRun(), taken);
+    expect(settled(away).ends).toMatchObject([{ outcome: 'failed', reason: 'preempted' }]);
+  });
+});
+
 describe('a gang', () => {
   const go = { annotations: { [GO_ANNOTATION]: sec(5) } };
   const gang = (...pods: Parameters<typeof withPods>[1][]) => withPods(makeRun({ gang: 2 }), ...pods);

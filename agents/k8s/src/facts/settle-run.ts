@@ -17,8 +17,7 @@ export function settleRun(run: RunFacts, when: { readonly nowMs: number; readonl
   if (!hasEnded(run)) {
     if (run.gang > 0) settleGang(run, setting);
     else for (const pod of inOrder(run)) settlePod(run, pod, setting);
-    if (run.eviction !== null && run.evictionConfirmed)
-      noteEnd(run, openTasks(run), { outcome: 'failed', reason: 'preempted', detail: run.eviction });
+    settleQueued(run, setting);
     settlePodless(run, setting);
   }
   nativeStateOf(run);
@@ -44,6 +43,22 @@ function honest(run: RunFacts, task: number, end: End): End {
   const neverStarted = end.outcome === 'withdrawn' || end.outcome === 'refused';
   if (!neverStarted || !contains(run.started, task)) return end;
   return { outcome: 'failed', reason: 'unknown_end', detail: 'it started, and its pod was taken away' };
+}
+
+/** What Kueue and the claim of the start say: nobody will ever start it, or it was started and taken back. */
+function settleQueued(run: RunFacts, { job, asked }: PodSetting): void {
+  if (job?.startClaim === 'never') noteEnd(run, openTasks(run), notStarted(asked ?? 'withdraw'));
+  if (run.eviction === null || !run.evictionConfirmed) return;
+  const detail = run.eviction;
+  noteEnd(run, difference(neverBound(run), run.started), { outcome: 'refused', reason: 'rejected', detail });
+  noteEnd(run, openTasks(run), { outcome: 'failed', reason: 'preempted', detail });
+}
+
+/** Tasks all of whose pods were deleted, or are held, before a node had them. */
+function neverBound(run: RunFacts): RangeSet {
+  const pods = [...run.pods.values()];
+  const mayHaveRun = pods.filter(({ node, deletedAtMs, gated }) => node !== '' || (deletedAtMs === 0 && !gated));
+  return difference(tasksOfPods(run), tasksOfThese(run, mayHaveRun));
 }
 
 /** Tasks of which no pod is left that could still say something, once the Job is over or gone and this was confirmed. */
@@ -73,5 +88,9 @@ function withoutPods(job: PodSetting['job']): End {
 }
 
 function tasksOfPods(run: RunFacts): RangeSet {
-  return fromIndexes([...run.pods.values()].flatMap((pod) => taskOfIndex(run, pod.index) ?? []));
+  return tasksOfThese(run, [...run.pods.values()]);
+}
+
+function tasksOfThese(run: RunFacts, pods: readonly PodFacts[]): RangeSet {
+  return fromIndexes(pods.flatMap((pod) => taskOfIndex(run, pod.index) ?? []));
 }
