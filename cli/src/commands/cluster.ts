@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Option } from 'commander';
 import { type Cli, type DefineCommand, say } from '../cli.ts';
-import { agentYaml } from '../cluster/agent-yaml.ts';
+import { AGENT_KINDS, type AgentOfKind, agentYaml } from '../cluster/agent-yaml.ts';
 import { usage } from '../failure.ts';
 import { plainText } from '../format/plain-text.ts';
 
@@ -15,9 +15,9 @@ export const defineCluster: DefineCommand = (command, cli) => {
     .command('add')
     .description('make a cluster known and print its agent file, with its token, once')
     .argument('<name>', 'how the cluster is called here')
-    .addOption(new Option('--kind <kind>', 'what runs there').choices(['slurm', 'local']).default('slurm'))
+    .addOption(new Option('--kind <kind>', 'what runs there').choices([...AGENT_KINDS]).default('slurm'))
     .option('--broker <host:port>', 'where its agent dials to (default: what the broker says)')
-    .action(async (name: string, options: { kind: 'slurm' | 'local'; broker?: string }) => {
+    .action(async (name: string, options: { kind: AgentOfKind; broker?: string }) => {
       const client = await cli.connect();
       const added = await client.once<Added>('/v1/clusters', { name });
       const broker = options.broker ?? added.broker ?? `${new URL(client.url).hostname}:8471`;

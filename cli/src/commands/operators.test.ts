@@ -42,22 +42,25 @@ test('release says how every job stands now', async () => {
   });
 });
 
-test('cluster add prints a whole agent file, and words beside it', async () => {
-  broker.on('POST /v1/clusters', () => ({
-    status: 201,
-    body: { name: 'north', token: 'yc_secret', broker: 'broker.site:8471' },
-  }));
-  const { code, stdout, stderr } = await yard('cluster', 'add', 'north', '--kind', 'local');
-  expect(code).toBe(0);
-  expect(parse(stdout)).toMatchObject({
-    cluster: 'north',
-    kind: 'local',
-    broker: 'broker.site:8471',
-    token: 'yc_secret',
-  });
-  expect(stderr).not.toContain('yc_secret');
-  expect(stderr).toContain('yard agent run north.yaml');
-});
+test.each(['slurm', 'kubernetes', 'local'])(
+  'cluster add prints a whole agent file of kind %s, and words beside it',
+  async (kind) => {
+    broker.on('POST /v1/clusters', () => ({
+      status: 201,
+      body: { name: 'north', token: 'yc_secret', broker: 'broker.site:8471' },
+    }));
+    const { code, stdout, stderr } = await yard('cluster', 'add', 'north', '--kind', kind);
+    expect(code).toBe(0);
+    expect(parse(stdout)).toMatchObject({
+      cluster: 'north',
+      kind,
+      broker: 'broker.site:8471',
+      token: 'yc_secret',
+    });
+    expect(stderr).not.toContain('yc_secret');
+    expect(stderr).toContain('yard agent run north.yaml');
+  },
+);
 
 test('cluster add is never repeated by itself', async () => {
   broker.on('POST /v1/clusters', () => 'drop');
