@@ -1,7 +1,7 @@
 import { parseMarker } from '@switchyard/core/spec/marker.ts';
 import type { Job, Pod } from '../api-types.ts';
 import { startInformer } from '../client/informer.ts';
-import { isOver, type PodFacts } from '../facts/pod-facts.ts';
+import { isOver as hasPodEnded, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded } from '../facts/run-facts.ts';
 import { detectKueue, type Kueue, kueuePath } from '../kueue/detect-kueue.ts';
 import { evictionEnd, mustBeDeactivated } from '../kueue/eviction-end.ts';
@@ -73,7 +73,7 @@ export function queueSight(getState: () => KubeState): QueueSight {
   const workloadOf = ({ facts }: Tracked) => stores.get(facts.namespace)?.ofJob(facts.jobUid) ?? null;
   const evictionOf = (run: Tracked) => {
     const pods = [...run.facts.pods.values()].filter(({ gone }) => !gone);
-    const live = pods.filter((pod) => !pod.gated && !isOver(pod)).length;
+    const live = pods.filter((pod) => !pod.gated && !hasPodEnded(pod)).length;
     const held = pods.filter((pod) => pod.gated && pod.deletedAtMs === 0).length;
     return evictionEnd(queuedJob(run), workloadOf(run), { live, held });
   };
@@ -110,7 +110,9 @@ export function queueSight(getState: () => KubeState): QueueSight {
       if (isHeld && !isUnwanted && !facts.job.suspended && isRested(run, 'start', nowMs))
         inBackground(state, run, 'start', () => inTurn(run, () => claimAndStart(state, run, name)));
       const workload = workloadOf(run);
-      const isIdle = workload !== null && mustBeDeactivated(queuedJob(run), workload, evictionOf(run));
+      // What is left of a run that is over (tasks taken back before they had a pod) must not hold its quota.
+      const isOver = hasEnded(facts) && facts.job.finished === null && workload?.active === true;
+      const isIdle = isOver || (workload !== null && mustBeDeactivated(queuedJob(run), workload, evictionOf(run)));
       if (isIdle && isRested(run, 'deactivate', nowMs))
         inBackground(state, run, 'deactivate', () => deactivateWorkloads(state.client, version, name));
     },
