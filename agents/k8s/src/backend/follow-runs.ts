@@ -49,13 +49,19 @@ function work(state: KubeState, run: Tracked, nowMs: number): Work[] {
   if (!facts.placed || facts.jobGone) return wanted;
   if (facts.gang > 0 && !facts.asked && !facts.cancelWanted) {
     if (!run.hasService) want('service', () => nameNodes(state, run));
-    if (isWhole(facts) || isLetGo(facts)) want('go', () => letGangGo(state, run));
-    else if (nowMs >= gangDueMs(state, facts)) want('give back', () => giveBackGang(state, run, whatIsMissing(facts)));
+    if (isLetGo(facts) ? hasUntold(facts) : isWhole(facts)) want('go', () => letGangGo(state, run));
+    else if (!isLetGo(facts) && nowMs >= gangDueMs(state, facts))
+      want('give back', () => giveBackGang(state, run, whatIsMissing(facts)));
   }
   if (inTrouble(state, facts, nowMs).length > 0)
     want('reject', () => rejectPods(state, run, () => inTrouble(state, facts, state.now())));
   if (facts.cancelWanted && nowMs - run.killedAtMs >= KILL_AGAIN_MS) want('kill', () => killRun(state, run));
   return wanted;
+}
+
+/** Some pods of a gang have heard the word to go and this one has not. */
+function hasUntold(facts: RunFacts): boolean {
+  return [...facts.pods.values()].some((pod) => pod.goAtMs === 0 && !pod.gone && pod.deletedAtMs === 0 && !isOver(pod));
 }
 
 /** The Job is over, or gone, and of some tasks no pod is there that could say how they ended. */
@@ -95,7 +101,11 @@ function gangDueMs(state: KubeState, facts: RunFacts): number {
 function nextDueMs(state: KubeState, run: Tracked, nowMs: number): number {
   const { facts } = run;
   if (hasEnded(facts)) return 0;
-  const times: number[] = [...run.notBefore.values()];
+  const times: number[] = [];
+  for (const [name, ms] of run.notBefore) {
+    if (ms > nowMs) times.push(ms);
+    else run.notBefore.delete(name);
+  }
   if (run.lost) times.push(nowMs + state.patience.secondLookMs);
   if (facts.cancelWanted && facts.placed) times.push(run.killedAtMs + KILL_AGAIN_MS);
   if (facts.gang > 0 && !isLetGo(facts)) times.push(gangDueMs(state, facts));

@@ -1,31 +1,29 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Backend, KnownRun, RunStatus } from '@switchyard/agent-runtime/backend.ts';
+import type { Backend, RunStatus } from '@switchyard/agent-runtime/backend.ts';
 import { openForgottenLog } from '@switchyard/agent-runtime/forgotten-log.ts';
 import { createLimiter } from '@switchyard/agent-runtime/limiter.ts';
 import { stateBirthMs } from '@switchyard/agent-runtime/state-birth.ts';
 import { withdrawUnknown } from '@switchyard/agent-runtime/withdraw-unknown.ts';
 import type { Event, Job, Pod } from '../api-types.ts';
 import { startInformer } from '../client/informer.ts';
-import { hasEnded, statusOf } from '../facts/run-facts.ts';
+import { statusOf } from '../facts/run-facts.ts';
 import { kubeFingerprint } from '../fingerprint.ts';
 import { namespacesOf } from '../manifest/binding.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '../names.ts';
 import { adoptArrivals } from './adopt-runs.ts';
 import { cancelStray } from './cancel-stray.ts';
 import { capacityWatch } from './capacity-watch.ts';
-import { deleteDoomed, doom } from './doomed-jobs.ts';
 import { followRuns } from './follow-runs.ts';
+import { forgetRuns, inventory } from './forget-runs.ts';
 import { jobsPath, podsPath } from './kube-objects.ts';
 import { type KubeBackendOptions, type KubeState, PATIENCE, type Tracked } from './kube-state.ts';
+import { watchForNews } from './news.ts';
 import { queueSight } from './queue-sight.ts';
 import { runLogs } from './run-logs.ts';
 import { createFailureSink, jobSink, podSink } from './sinks.ts';
 import { submitRun } from './submit-run.ts';
 import { cancelRun, withdrawRun } from './withdraw-run.ts';
 
-/** Events come in bursts: what they change is looked at, and told, together. */
-const TOGETHER_MS = 20;
-const TICK_MS = 1000;
 const DELETES = 8;
 const LOOK_EVERY_MS = 20;
 const NEXT_OBSERVE_MS = 2000;
@@ -64,7 +62,7 @@ export async function kubeBackend(options: KubeBackendOptions): Promise<Backend>
     },
     withdraw: (runId) => withKnown(state, runId, withdrawRun, needsAnswer),
     cancel: (runId) => withKnown(state, runId, cancelRun, needsAnswer),
-    forget: (runIds) => forget(state, runIds),
+    forget: (runIds) => forgetRuns(state, runIds),
     cancelStray: (stray) => cancelStray(state, stray),
     readLog: (request) => logs.read(request),
     logTails: (runId) => logs.tails(runId),
@@ -157,37 +155,6 @@ function whyNotReady(state: KubeState): string | null {
   return `the API server has not been heard for ${Math.round(silentMs / 1000)} s`;
 }
 
-/** Looks at what has changed a moment after it has, and when something is due; tells whoever listens. */
-function watchForNews(state: KubeState) {
-  let listener: (() => void) | null = null;
-  let timer: NodeJS.Timeout | null = null;
-  let strays = 0;
-  const look = () => {
-    timer = null;
-    if (state.closed) return;
-    followRuns(state);
-    const isNews = state.changed.size > 0 || state.strays.size !== strays;
-    strays = state.strays.size;
-    if (isNews) listener?.();
-  };
-  state.wake = () => {
-    timer ??= setTimeout(look, TOGETHER_MS);
-  };
-  const tick = setInterval(() => {
-    deleteDoomed(state);
-    look();
-  }, TICK_MS);
-  return {
-    listen: (told: () => void) => {
-      listener = told;
-    },
-    close: () => {
-      clearInterval(tick);
-      if (timer) clearTimeout(timer);
-    },
-  };
-}
-
 /** An Offer that is repeated while the first is under way waits for the same answer. */
 async function once(state: KubeState, runId: string, work: () => Promise<RunStatus>): Promise<RunStatus> {
   const before = state.submits.get(runId);
@@ -215,33 +182,6 @@ async function withKnown(
 
 /** There are no directories here that something could still start from. */
 const NOTHING_STORED = { removeUnstarted: async () => [] };
-
-async function forget(state: KubeState, runIds: readonly string[]): Promise<string[]> {
-  const known = runIds.flatMap((runId) => state.runs.get(runId) ?? []);
-  const ended = known.filter(({ facts }) => hasEnded(facts));
-  await state.forgotten.append(ended.map((run) => knownRun(run, true)));
-  for (const run of ended) {
-    const { order, namespace, jobUid, jobGone } = run.facts;
-    state.runs.delete(order.runId);
-    state.byJobUid.delete(jobUid);
-    state.changed.delete(order.runId);
-    state.dirty.delete(order.runId);
-    state.due.delete(order.runId);
-    if (!jobGone) doom(state, { namespace, name: order.marker, uid: jobUid }, run);
-  }
-  const kept = new Set(known.filter(({ facts }) => !hasEnded(facts)).map(({ facts }) => facts.order.runId));
-  return runIds.filter((runId) => !kept.has(runId));
-}
-
-async function inventory(state: KubeState, forgottenAbove: number): Promise<KnownRun[]> {
-  const known = [...state.runs.values()].map((run) => knownRun(run, false));
-  const forgotten = await state.forgotten.above(forgottenAbove);
-  return [...known, ...forgotten.filter(({ order }) => order.jobId !== '' && !state.runs.has(order.runId))];
-}
-
-function knownRun({ facts }: Tracked, forgotten: boolean): KnownRun {
-  return { order: facts.order, status: statusOf(facts), forgotten };
-}
 
 /** The same trouble comes again and again: a sentence is said again only after a while. */
 function seldom(warn: (sentence: string) => void, now: () => number): (sentence: string) => void {
