@@ -120,7 +120,7 @@ function pidFile(file: string): string {
 }
 
 /** In a checkout the command line's source, in a release the bundle that lies beside this one. */
-function agentCommand(): string[] {
+export function agentCommand(): string[] {
   const bundled = join(import.meta.dirname, 'yard.js');
   const source = join(import.meta.dirname, '../../cli/src/main.ts');
   return [process.execPath, existsSync(bundled) ? bundled : source];

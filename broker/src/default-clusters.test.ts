@@ -1,7 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { writeCliContext } from './cli-context.ts';
 import { findDefaultClusters, splitMachine, writeDefaultCluster } from './default-clusters.ts';
@@ -22,7 +24,7 @@ test.each([
 });
 
 test('without any scheduler in sight there are two local clusters', async () => {
-  const found = await findDefaultClusters({ PATH: dir });
+  const found = await findDefaultClusters({ PATH: dir, HOME: dir });
   expect(found.map(({ cluster, kind }) => [cluster, kind])).toEqual([
     ['east', 'local'],
     ['west', 'local'],
@@ -34,9 +36,65 @@ test('a Slurm whose controller answers is the one cluster, under its own name', 
     writeFileSync(join(dir, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   program('sbatch', 'true');
   program('scontrol', 'case $1 in ping) echo "Slurmctld(primary) at ctl is UP";; *) echo "ClusterName = North";; esac');
-  expect(await findDefaultClusters({ PATH: `${dir}:/bin:/usr/bin` })).toEqual([{ cluster: 'north', kind: 'slurm' }]);
+  expect(await findDefaultClusters({ PATH: `${dir}:/bin:/usr/bin`, HOME: dir })).toEqual([
+    { cluster: 'north', kind: 'slurm' },
+  ]);
   program('scontrol', 'echo "Slurmctld(primary) at ctl is DOWN"; exit 1');
-  expect(await findDefaultClusters({ PATH: `${dir}:/bin:/usr/bin` })).toHaveLength(2);
+  expect(await findDefaultClusters({ PATH: `${dir}:/bin:/usr/bin`, HOME: dir })).toHaveLength(2);
+});
+
+describe("the Kubernetes of kubectl's current context", () => {
+  const home = (server: string) => {
+    const at = mkdtempSync(join(dir, 'home-'));
+    mkdirSync(join(at, '.kube'));
+    const config = {
+      ...{ 'current-context': 'kind-Lap_top', users: [{ name: 'me', user: {} }] },
+      clusters: [{ name: 'here', cluster: { server } }],
+      contexts: [{ name: 'kind-Lap_top', context: { cluster: 'here', user: 'me', namespace: 'lab' } }],
+    };
+    writeFileSync(join(at, '.kube/config'), JSON.stringify(config));
+    return at;
+  };
+  /** An API server that knows its version, and who may make Jobs where. */
+  const apiServer = async (allowed: boolean) => {
+    const server = createServer(async (request, response) => {
+      const { spec } = JSON.parse((await request.toArray()).join('') || '{}');
+      const { namespace, verb, resource } = spec?.resourceAttributes ?? {};
+      const answer = spec
+        ? { status: { allowed: allowed && `${verb} ${resource} ${namespace}` === 'create jobs lab' } }
+        : { gitVersion: 'v1.34.4' };
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  };
+  const nowhere = { PATH: '/nowhere' };
+
+  test('is the one cluster, under the name of the context, when it takes Jobs', async () => {
+    const { server, url } = await apiServer(true);
+    const HOME = home(url);
+    const found = await findDefaultClusters({ ...nowhere, HOME });
+    server.close();
+    const place = { context: 'kind-Lap_top', namespace: 'lab', kubeconfig: join(HOME, '.kube/config') };
+    expect(found).toEqual([
+      {
+        ...{ cluster: 'kind-lap-top', kind: 'kubernetes' },
+        kubernetes: { ...place, defaultImage: 'busybox:1.37', allowedImages: ['*'] },
+      },
+    ]);
+  });
+
+  test('is left alone when it does not', async () => {
+    const { server, url } = await apiServer(false);
+    const found = await findDefaultClusters({ ...nowhere, HOME: home(url) });
+    server.close();
+    expect(found.map(({ kind }) => kind)).toEqual(['local', 'local']);
+  });
+
+  test('and when nobody answers there', async () => {
+    const found = await findDefaultClusters({ ...nowhere, HOME: home('http://127.0.0.1:9') });
+    expect(found.map(({ kind }) => kind)).toEqual(['local', 'local']);
+  });
 });
 
 test("the agent's file is for its owner alone and holds the token that was stored", async () => {

@@ -1,25 +1,29 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, homedir, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
+import { agentCommand } from './agent-processes.ts';
 import { newToken } from './token.ts';
 
 /** What an agent's YAML says, beside the address and the token that every one has. */
 export type DefaultCluster = {
   readonly cluster: string;
-  readonly kind: 'slurm' | 'local';
+  readonly kind: 'slurm' | 'kubernetes' | 'local';
   readonly local?: { readonly cpus: number; readonly memoryMiB: number };
+  readonly kubernetes?: Readonly<Record<string, unknown>>;
 };
 
 /**
- * The clusters of a broker that has none: the real one this machine can see, else two local ones that share its processors
- * and memory, so that the first job runs on any laptop.
+ * The clusters of a broker that has none: the real one this machine can see (a Slurm, else the Kubernetes of kubectl's
+ * current context), else two local ones that share its processors and memory, so that the first job runs on any laptop.
  */
 export async function findDefaultClusters(env: NodeJS.ProcessEnv): Promise<DefaultCluster[]> {
   const slurm = await slurmClusterName(env);
   if (slurm !== null) return [{ cluster: slurm, kind: 'slurm' }];
+  const kubernetes = await kubernetesCluster(env);
+  if (kubernetes !== null) return [kubernetes];
   return splitMachine(availableParallelism(), Math.floor(totalmem() / 1_048_576));
 }
 
@@ -84,6 +88,32 @@ async function slurmClusterName(env: NodeJS.ProcessEnv): Promise<string | null> 
   if (!/\bis UP\b/.test(await run(['ping']))) return null;
   const name = /^ClusterName\s*=\s*(\S+)/m.exec(await run(['show', 'config']))?.[1]?.toLowerCase() ?? '';
   return /^[a-z0-9][a-z0-9-]{0,62}$/.test(name) ? name : 'slurm';
+}
+
+/** For jobs that name no image, such as the first one. */
+const DEFAULT_IMAGE = 'busybox:1.37';
+const FIND_MS = 15_000;
+
+/**
+ * The cluster of kubectl's current context, if it answers and takes Jobs. A process of its own looks, for the broker loads nothing of
+ * Kubernetes; and only where there is a kubeconfig.
+ */
+async function kubernetesCluster(env: NodeJS.ProcessEnv): Promise<DefaultCluster | null> {
+  if (!env['KUBECONFIG'] && !existsSync(join(env['HOME'] ?? homedir(), '.kube/config'))) return null;
+  const [program, ...argv] = agentCommand();
+  const { stdout } = await promisify(execFile)(program!, [...argv, 'agent', 'find'], { env, timeout: FIND_MS }).catch(
+    () => ({ stdout: 'null' }),
+  );
+  const found = JSON.parse(stdout) as { context: string; namespace: string; kubeconfig?: string } | null;
+  if (found === null) return null;
+  const kubernetes = { ...found, defaultImage: DEFAULT_IMAGE, allowedImages: ['*'] };
+  return { cluster: clusterNameOf(found.context), kind: 'kubernetes', kubernetes };
+}
+
+/** Contexts may be called anything: `arn:aws:eks:eu-west-1:1:cluster/Prod` is `arn-aws-eks-eu-west-1-1-cluster-prod`. */
+function clusterNameOf(context: string): string {
+  const name = context.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+  return name.slice(0, 63).replace(/^-|-$/g, '') || 'kubernetes';
 }
 
 function onPath(program: string, env: NodeJS.ProcessEnv): boolean {

@@ -19,6 +19,14 @@ export const defineAgent: DefineCommand = (command, cli) => {
       .action(async (file: string) => {
         cli.exitCode = await perform(cli, action, file);
       });
+
+  command
+    .command('find', { hidden: true })
+    .description('the Kubernetes cluster that kubectl would speak to from here, as JSON, or null')
+    .action(async () => {
+      const { findKubernetes } = await import('@switchyard/agent-k8s/find-cluster.ts');
+      cli.io.stdout.write(`${JSON.stringify(await findKubernetes(cli.io.env))}\n`);
+    });
 };
 
 async function perform(cli: Cli, action: 'run' | 'check', file: string): Promise<number> {
