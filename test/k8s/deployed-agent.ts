@@ -27,7 +27,7 @@ export type DeployedAgent = {
   close(): Promise<void>;
 };
 
-export type AgentPod = {
+type AgentPod = {
   metadata: { name: string };
   spec: { serviceAccountName: string };
   status: {
