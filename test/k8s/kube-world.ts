@@ -10,7 +10,7 @@ import { type KubeCluster, startKubeCluster } from './testbed.ts';
 export const JOBS = 'switchyard-jobs';
 export const CPUS = 4;
 /** The node of the pool that jobs go to unless they name another; the second is for jobs of two nodes. */
-export const FIRST = 'n1';
+const FIRST = 'n1';
 
 const SHIPPED = join(import.meta.dirname, '../../deploy/kubernetes/agent');
 

@@ -16,7 +16,7 @@ import { capacityWatch } from './capacity-watch.ts';
 import { followRuns } from './follow-runs.ts';
 import { forgetRuns, inventory } from './forget-runs.ts';
 import { jobsPath, podsPath } from './kube-objects.ts';
-import { type KubeBackendOptions, type KubeState, PATIENCE, type Tracked } from './kube-state.ts';
+import { type KubeBackendOptions, type KubeState, mayStillArrive, PATIENCE, type Tracked } from './kube-state.ts';
 import { watchForNews } from './news.ts';
 import { queueSight } from './queue-sight.ts';
 import { runLogs } from './run-logs.ts';
@@ -106,6 +106,7 @@ async function openState(options: KubeBackendOptions): Promise<KubeState> {
     due: new Map(),
     changed: new Set(),
     submits: new Map(),
+    unclear: new Map(),
     doomed: new Map(),
     deletes: createLimiter(DELETES),
     informers: [],
@@ -175,9 +176,21 @@ async function withKnown(
   const run = state.runs.get(runId);
   if (run) return act(state, run);
   const submitting = state.submits.get(runId);
-  if (!submitting) return once(state, runId, () => withdrawUnknown({ ...state, store: NOTHING_STORED }, runId));
+  if (!submitting) return once(state, runId, () => takeBackUnknown(state, runId));
   await submitting.catch(() => {});
   return withKnown(state, runId, act, needsAnswer);
+}
+
+/** Never offered here, as far as this process knows; a create without an answer may be one that nobody here knows of any more. */
+async function takeBackUnknown(state: KubeState, runId: string): Promise<RunStatus> {
+  const { now, startedMs, patience, config } = state;
+  // What an earlier process asked for ended with its connections: this is for what the server had read of it by then.
+  const youngMs = Math.min(patience.lateCreateMs, config.requestTimeoutMs);
+  const gone = await state.forgotten.find(runId);
+  if (gone) return gone.status;
+  if (mayStillArrive(state, runId) || now() < startedMs + youngMs)
+    throw new Error(`a create of run ${runId} may still arrive`);
+  return withdrawUnknown({ ...state, store: NOTHING_STORED }, runId);
 }
 
 /** There are no directories here that something could still start from. */

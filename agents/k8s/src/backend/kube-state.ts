@@ -108,6 +108,8 @@ export type KubeState = {
   readonly due: Map<string, number>;
   readonly changed: Set<string>;
   readonly submits: Map<string, Promise<RunStatus>>;
+  /** Runs whose create has no answer yet, and until when it may still arrive: also of those that are not tracked. */
+  readonly unclear: Map<string, number>;
   readonly doomed: Map<string, Doomed>;
   readonly deletes: Limiter;
   readonly informers: Informer[];
@@ -156,4 +158,17 @@ export function inTurn<Result>(run: Tracked, work: () => Promise<Result>): Promi
 export function mayDeleteJobs(state: KubeState, run?: Tracked): boolean {
   const quietMs = Math.max(state.startedMs + state.patience.lateCreateMs, run?.unclearUntilMs ?? 0);
   return state.now() >= quietMs;
+}
+
+/** Until then a create of this run that nobody has answered may make its Job. */
+export function noteUnclear(state: KubeState, runId: string): number {
+  const nowMs = state.now();
+  for (const [other, untilMs] of state.unclear) if (untilMs < nowMs) state.unclear.delete(other);
+  const untilMs = nowMs + state.patience.lateCreateMs;
+  state.unclear.set(runId, untilMs);
+  return untilMs;
+}
+
+export function mayStillArrive(state: KubeState, runId: string): boolean {
+  return state.now() < (state.unclear.get(runId) ?? 0);
 }

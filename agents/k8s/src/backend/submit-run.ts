@@ -8,7 +8,7 @@ import { jobManifest } from '../manifest/job-manifest.ts';
 import { SPEC_HASH_ANNOTATION } from '../names.ts';
 import { adoptArrivals, keep } from './adopt-runs.ts';
 import { getJob, isKube, jobsPath } from './kube-objects.ts';
-import { type KubeState, noteChange, type Tracked, touch, track } from './kube-state.ts';
+import { type KubeState, mayStillArrive, noteChange, noteUnclear, type Tracked, touch, track } from './kube-state.ts';
 import { readJob } from './read-job.ts';
 import { takeEarlyPods, takeKnown } from './sinks.ts';
 
@@ -19,10 +19,11 @@ import { takeEarlyPods, takeKnown } from './sinks.ts';
 export async function submitRun(state: KubeState, order: RunOrder, observedBefore: boolean): Promise<RunStatus> {
   await state.adopting;
   const known = state.runs.get(order.runId);
-  if (known) return known.lost && !observedBefore ? make(state, known, order) : statusOf(known.facts);
+  if (known) return statusOf(known.facts);
   const gone = await state.forgotten.find(order.runId);
   if (gone) return gone.status;
   const run = track(factsOf(state, order));
+  run.unclearUntilMs = state.unclear.get(order.runId) ?? 0;
   if (observedBefore) return lookForLost(state, run);
   return make(state, run, order);
 }
@@ -81,16 +82,16 @@ async function create(state: KubeState, run: Tracked, job: Job): Promise<Answer>
     if (error.unclear) isUnclear(state, run);
     if (error.kind === 'already_exists') return { kind: 'taken' };
     if (!isRefusal(error)) throw error;
-    if (!error.unclear) return { kind: 'refused', sentence: error.sentence };
-    // A quota that an earlier copy has used up refuses the later one.
+    // A quota that an earlier copy has used up refuses the later one, also a copy of an earlier Offer.
     const made = await getJob(state.client, { namespace: run.facts.namespace, name: job.metadata.name });
     if (made) return { kind: 'taken' };
-    throw error;
+    if (!mayStillArrive(state, run.facts.order.runId)) return { kind: 'refused', sentence: error.sentence };
+    throw new Error(`an earlier create of ${job.metadata.name} may still arrive: ${error.message}`);
   }
 }
 
 function isUnclear(state: KubeState, run: Tracked): void {
-  run.unclearUntilMs = state.now() + state.patience.lateCreateMs;
+  run.unclearUntilMs = noteUnclear(state, run.facts.order.runId);
 }
 
 /** What the same create would be answered again. A namespace that is missing or ending is as good as a refusal. */

@@ -6,11 +6,12 @@ import { notStarted } from '../facts/pod-end.ts';
 import { isOver, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
-import { deletePod, listPods, noteAsked } from './kube-objects.ts';
+import { deletePod, getJob, listPods, noteAsked } from './kube-objects.ts';
 import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';
 
 const LOOK_EVERY_MS = 150;
+const CHANGED_MS = 50;
 /** A pod may change again and again while the kubelet reports on it. */
 const MOST_LOOKS = 40;
 
@@ -54,20 +55,30 @@ async function takePodsBack(state: KubeState, run: Tracked): Promise<void> {
     if (facts.gang > 0 && isLetGo(facts)) return;
     const results = await Promise.all(removable(facts).map((pod) => remove(state, run, pod)));
     settle(state, run);
-    if (results.includes('changed')) continue;
+    if (results.includes('changed')) {
+      await delay(CHANGED_MS);
+      continue;
+    }
     if (facts.gang > 0 && facts.pods.size > 0) return gangIsBack(run);
     while (!hasEnded(facts) && removable(facts).length === 0 && isAboutToShow(facts)) {
-      if (state.now() >= untilMs || state.closed) return takePodlessBack(facts);
+      if (state.now() >= untilMs || state.closed) return takePodlessBack(state, facts);
       await delay(LOOK_EVERY_MS);
       settle(state, run);
     }
-    if (hasEnded(facts) || removable(facts).length === 0) return takePodlessBack(facts);
+    if (hasEnded(facts) || removable(facts).length === 0) return takePodlessBack(state, facts);
   }
 }
 
-/** Tasks of an array whose pods are yet to be made, and will be held back by a gate that nobody takes away any more. */
-function takePodlessBack(facts: RunFacts): void {
-  if (!facts.isArray || !facts.job?.gated || facts.asked === null) return;
+/**
+ * Tasks of an array whose pods are yet to be made, and will be held back by a gate that nobody takes away any more. The Job's own
+ * count shows whether the list of its pods was an old one.
+ */
+async function takePodlessBack(state: KubeState, facts: RunFacts): Promise<void> {
+  if (!facts.isArray || !facts.job?.gated || facts.asked === null || hasEnded(facts)) return;
+  const job = await getJob(state.client, { namespace: facts.namespace, name: facts.order.marker });
+  if (job?.metadata.uid !== facts.jobUid) return;
+  const { active = 0, terminating = 0, succeeded = 0, failed = 0 } = job.status ?? {};
+  if (facts.pods.size < active + terminating + succeeded + failed) return;
   const withPods = fromIndexes([...facts.pods.values()].flatMap((pod) => taskOfIndex(facts, pod.index) ?? []));
   noteEnd(facts, difference(openTasks(facts), withPods), notStarted(facts.asked));
 }
