@@ -61,7 +61,9 @@ function work(state: KubeState, run: Tracked, nowMs: number): Work[] {
 
 /** Some pods of a gang have heard the word to go and this one has not. */
 function hasUntold(facts: RunFacts): boolean {
-  return [...facts.pods.values()].some((pod) => pod.goAtMs === 0 && !pod.gone && pod.deletedAtMs === 0 && !isOver(pod));
+  return [...facts.pods.values()].some(
+    (pod) => pod.goAtMs === 0 && !pod.gated && !pod.gone && pod.deletedAtMs === 0 && !isOver(pod),
+  );
 }
 
 /** The Job is over, or gone, and of some tasks no pod is there that could say how they ended. */

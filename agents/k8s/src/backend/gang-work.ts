@@ -34,7 +34,9 @@ export function letGangGo(state: KubeState, run: Tracked): Promise<void> {
     const { facts } = run;
     const told = [...facts.pods.values()].find(({ goAtMs }) => goAtMs > 0);
     if (facts.asked || facts.cancelWanted) return;
-    const silent = [...facts.pods.values()].filter((pod) => pod.goAtMs === 0 && !pod.gone && pod.deletedAtMs === 0);
+    const silent = [...facts.pods.values()].filter(
+      (pod) => pod.goAtMs === 0 && !pod.gated && !pod.gone && pod.deletedAtMs === 0,
+    );
     const at = new Date(told && told.goAtMs > 1 ? told.goAtMs : state.now()).toISOString();
     const seen = await Promise.all(
       silent.map(({ name }) => getPod(state.client, { namespace: facts.namespace, name })),

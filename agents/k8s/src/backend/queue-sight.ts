@@ -1,7 +1,7 @@
 import { parseMarker } from '@switchyard/core/spec/marker.ts';
 import type { Job, Pod } from '../api-types.ts';
 import { startInformer } from '../client/informer.ts';
-import { isOver as hasPodEnded, type PodFacts } from '../facts/pod-facts.ts';
+import { isOver as hasPodEnded, mayHaveStarted, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded } from '../facts/run-facts.ts';
 import { detectKueue, type Kueue, kueuePath } from '../kueue/detect-kueue.ts';
 import { evictionEnd, mustBeDeactivated } from '../kueue/eviction-end.ts';
@@ -9,7 +9,7 @@ import type { JobName } from '../kueue/job-claim.ts';
 import type { QueuedJob, Workload } from '../kueue/kueue-types.ts';
 import { letPodsGo } from '../kueue/let-pods-go.ts';
 import { queuedState } from '../kueue/native-state.ts';
-import { START_CLAIM_ANNOTATION, START_GATE, startClaimOf, withStartGate } from '../kueue/start-claim.ts';
+import { podsToLetGo, START_CLAIM_ANNOTATION, START_GATE, startClaimOf, withStartGate } from '../kueue/start-claim.ts';
 import { deactivateWorkloads, withdrawWorkload } from '../kueue/withdraw-workload.ts';
 import { WorkloadStore } from '../kueue/workload-store.ts';
 import { namespacesOf, queuesOf } from '../manifest/binding.ts';
@@ -29,7 +29,7 @@ export type QueueSight = {
   prepare(job: Job): { readonly job: Job } | { readonly refusal: string };
   /** Brings what Kueue says into the run's facts, before they are settled. */
   look(run: Tracked): void;
-  /** Lets pods of an admitted run start, and gives quota back that nothing will use. */
+  /** Lets pods start, one of each index and of a queued run those of an admitted one, and gives quota back that nothing will use. */
   follow(run: Tracked): void;
   withdraw(run: Tracked): Promise<'withdrawn' | 'open' | 'not queued'>;
 };
@@ -84,7 +84,7 @@ export function queueSight(getState: () => KubeState): QueueSight {
     stores: () => stores,
     prepare: (job) => {
       const queue = job.metadata.labels?.[QUEUE_NAME_LABEL];
-      if (queue === undefined) return { job };
+      if (queue === undefined) return { job: withStartGate(job) };
       if (found !== null) return { job: withStartGate(asFarAsItFits(job)) };
       return { refusal: `jobs of this group go through the LocalQueue ${queue}, and the cluster has no Kueue` };
     },
@@ -100,15 +100,16 @@ export function queueSight(getState: () => KubeState): QueueSight {
     },
     follow: (run) => {
       const { facts } = run;
-      const version = found?.version;
-      if (!facts.job?.queue || facts.jobGone || version === undefined) return;
+      if (!facts.job || facts.jobGone) return;
       const state = getState();
       const name = nameOf(run);
       const nowMs = state.now();
       const isHeld = [...facts.pods.values()].some((pod) => pod.gated && !pod.gone && pod.deletedAtMs === 0);
       const isUnwanted = hasEnded(facts) || facts.asked !== null || facts.cancelWanted || facts.eviction !== null;
-      if (isHeld && !isUnwanted && !facts.job.suspended && isRested(run, 'start', nowMs))
+      if (isHeld && !isUnwanted && !facts.job.suspended && isRested(run, 'start', nowMs) && waiting(run).length > 0)
         inBackground(state, run, 'start', () => inTurn(run, () => claimAndStart(state, run, name)));
+      const version = found?.version;
+      if (!facts.job.queue || version === undefined) return;
       const workload = workloadOf(run);
       // What is left of a run that is over (tasks taken back before they had a pod) must not hold its quota.
       const isOver = hasEnded(facts) && facts.job.finished === null && workload?.active === true;
@@ -138,8 +139,9 @@ function asFarAsItFits(job: Job): Job {
 async function claimAndStart(state: KubeState, run: Tracked, name: JobName) {
   const { facts } = run;
   if (facts.asked || facts.cancelWanted) return;
-  const pods = [...facts.pods.values()].filter(({ gone }) => !gone).map((pod) => podOf(name, pod));
-  const verdict = await letPodsGo(state.client, name, pods);
+  const pods = knownPods(run);
+  // Nobody but Kueue suspends and resumes a Job: where it does not, the wish that stands on the Job is all that may hold its pods.
+  const verdict = await letPodsGo(state.client, name, pods, { needsClaim: facts.job?.queue != null });
   // The pods whose gate is off come by the watch; until they do, nothing is to be done for them again.
   if (verdict.kind === 'let_go')
     for (const uid of verdict.podUids) {
@@ -147,6 +149,23 @@ async function claimAndStart(state: KubeState, run: Tracked, name: JobName) {
       if (pod) facts.pods.set(uid, { ...pod, gated: false });
     }
   else run.notBefore.set('start', state.now() + 1000);
+}
+
+/** Pods to let go; a second one of an index is never among them, and may stay for a while. */
+function waiting(run: Tracked): readonly Pod[] {
+  return podsToLetGo(knownPods(run), run.facts.jobUid);
+}
+
+function knownPods(run: Tracked): Pod[] {
+  return [...run.facts.pods.values()].filter(mayCount).map((pod) => podOf(nameOf(run), pod));
+}
+
+/**
+ * The Job controller may make two pods of one index, when the answer to the first create got lost. What was let go has its index for
+ * good, also when it is gone; unless it was deleted without a node, for then it can never have started.
+ */
+function mayCount(pod: PodFacts): boolean {
+  return pod.gated ? !pod.gone : mayHaveStarted(pod);
 }
 
 function nameOf({ facts }: Tracked): JobName {

@@ -70,11 +70,11 @@ async function takePodsBack(state: KubeState, run: Tracked): Promise<void> {
 }
 
 /**
- * Tasks of an array whose pods are yet to be made, and will be held back by a gate that nobody takes away any more. The Job's own
+ * Tasks whose pods are yet to be made, and will be held back by a gate that nobody takes away any more. The Job's own
  * count shows whether the list of its pods was an old one.
  */
 async function takePodlessBack(state: KubeState, facts: RunFacts): Promise<void> {
-  if (!facts.isArray || !facts.job?.gated || facts.asked === null || hasEnded(facts)) return;
+  if (facts.gang > 0 || !facts.job?.gated || facts.asked === null || hasEnded(facts)) return;
   const job = await getJob(state.client, { namespace: facts.namespace, name: facts.order.marker });
   if (job?.metadata.uid !== facts.jobUid) return;
   const { active = 0, terminating = 0, succeeded = 0, failed = 0 } = job.status ?? {};

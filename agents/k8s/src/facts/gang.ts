@@ -16,9 +16,11 @@ export function settleGang(run: RunFacts, setting: PodSetting): void {
     if (isOver && pods.every(isAway)) noteEnd(run, run.tasks, neverLetGo(run, ends, setting));
     return;
   }
-  const known = ends.filter((end) => end !== null);
+  // A second pod of an index stays behind its gate and says nothing.
+  const told = pods.filter(({ gated }) => !gated);
+  const known = told.flatMap((pod) => podEnd(pod, setting) ?? []);
   // The pods that are left are being ended by the Job controller; a node that is lost for good does not hold up the rest.
-  if (known.length === pods.length)
+  if (known.length === told.length)
     noteEnd(run, run.tasks, { ...worst(known), startedAtMs: goAtMs, ...lastEnd(known) });
 }
 

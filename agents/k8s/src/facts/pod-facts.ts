@@ -185,3 +185,8 @@ function disruptionOf(condition: Condition | undefined): PodFacts['disruption'] 
 function unseenSince(ready: Condition | undefined): number {
   return ready?.status === 'False' ? momentMs(ready.lastTransitionTime) : 0;
 }
+
+/** Let go, and not deleted before it had a node: then it has started, or still may. */
+export function mayHaveStarted({ gated, node, deletedAtMs }: PodFacts): boolean {
+  return !gated && (node !== '' || deletedAtMs === 0);
+}

@@ -3,7 +3,7 @@ import { contains, difference, fromIndexes, intersection, type RangeSet } from '
 import { settleGang } from './gang.ts';
 import { nativeStateOf } from './native-state.ts';
 import { notStarted, type PodSetting, podEnd } from './pod-end.ts';
-import { containerStartedMs, type PodFacts } from './pod-facts.ts';
+import { containerStartedMs, mayHaveStarted, type PodFacts } from './pod-facts.ts';
 import { hasEnded, noteEnd, noteStart, openTasks, type RunFacts, taskOfIndex, tasksOf } from './run-facts.ts';
 
 /** Brings a run up to date with what is known of its Job and pods: starts, ends, native state. Only ever forward. */
@@ -23,10 +23,14 @@ export function settleRun(run: RunFacts, when: { readonly nowMs: number; readonl
   nativeStateOf(run);
 }
 
-/** What is gone without ever being bound says least. */
+/** What is gone without ever being bound says least; a second pod of an index, held behind its gate, says nothing. */
 function inOrder(run: RunFacts): PodFacts[] {
   const saysLittle = (pod: PodFacts) => (pod.gone && pod.node === '' ? 1 : 0);
-  return [...run.pods.values()].sort((left, right) => saysLittle(left) - saysLittle(right));
+  const pods = [...run.pods.values()];
+  const taken = new Set(pods.filter(mayHaveStarted).map(({ index }) => index));
+  return pods
+    .filter(({ gated, index }) => !gated || !taken.has(index))
+    .sort((left, right) => saysLittle(left) - saysLittle(right));
 }
 
 function settlePod(run: RunFacts, pod: PodFacts, setting: PodSetting): void {

@@ -18,11 +18,18 @@ const TRIES = 8;
  *
  * @param pods what is known of the Job's pods, gated or not; those made later wait for the next call
  */
-export async function letPodsGo(client: KueueClient, name: JobName, pods: readonly Pod[]): Promise<LetGo> {
+export async function letPodsGo(
+  client: KueueClient,
+  name: JobName,
+  pods: readonly Pod[],
+  { needsClaim = true } = {},
+): Promise<LetGo> {
   const chosen = podsToLetGo(pods, name.uid);
   if (chosen.length === 0) return { kind: 'let_go', podUids: [] };
-  const verdict = await claimStart(client, name);
-  if (verdict.kind !== 'let_go') return verdict;
+  if (needsClaim) {
+    const verdict = await claimStart(client, name);
+    if (verdict.kind !== 'let_go') return verdict;
+  }
   const done = await Promise.all(chosen.map((pod) => takeGateAway(client, pod)));
   return { kind: 'let_go', podUids: done.filter((uid) => uid !== null) };
 }
