@@ -55,12 +55,18 @@ export async function deletePod(
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
   try {
     const answer = await client.request<Pod>({ verb: 'DELETE', path: podsPath(namespace, name), body });
-    return answer.kind === 'Pod' ? answer : 'gone';
+    return answer.kind === 'Pod' ? beingDeleted(answer) : 'gone';
   } catch (error) {
     if (isKube(error, 'not_found')) return 'gone';
     if (isKube(error, 'conflict')) return 'changed';
     throw error;
   }
+}
+
+/** What is removed at once may be shown as it was before. */
+function beingDeleted(pod: Pod): Pod {
+  const deletionTimestamp = pod.metadata.deletionTimestamp ?? new Date().toISOString();
+  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp } };
 }
 
 export type Propagation = 'Background' | 'Foreground' | 'Orphan';

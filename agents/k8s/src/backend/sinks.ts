@@ -141,7 +141,8 @@ export function takePod(state: KubeState, pod: Pod, isGone = false): void {
   const runId = pod.metadata.labels?.[RUN_LABEL];
   const read = podFacts(pod, state.now());
   if (!runId || !read) return;
-  takeFacts(state, runId, isGone ? { ...read, gone: true } : read);
+  // Its last version came with the word that it went: nothing happened to it after.
+  takeFacts(state, runId, isGone ? { ...read, gone: true, deletedAtMs: read.deletedAtMs || state.now() } : read);
 }
 
 /** A pod of a Job that was deleted without it: nobody controls it any more, and its label still says whose it was. */
