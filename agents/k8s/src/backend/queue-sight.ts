@@ -140,6 +140,7 @@ async function claimAndStart(state: KubeState, run: Tracked, name: JobName) {
   const { facts } = run;
   if (facts.asked || facts.cancelWanted) return;
   const pods = knownPods(run);
+  facts.letGo = true;
   // Nobody but Kueue suspends and resumes a Job: where it does not, the wish that stands on the Job is all that may hold its pods.
   const verdict = await letPodsGo(state.client, name, pods, { needsClaim: facts.job?.queue != null });
   // The pods whose gate is off come by the watch; until they do, nothing is to be done for them again.

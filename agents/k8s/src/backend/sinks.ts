@@ -141,8 +141,9 @@ export function takePod(state: KubeState, pod: Pod, isGone = false): void {
   const runId = pod.metadata.labels?.[RUN_LABEL];
   const read = podFacts(pod, state.now());
   if (!runId || !read) return;
-  // Its last version came with the word that it went: nothing happened to it after.
-  takeFacts(state, runId, isGone ? { ...read, gone: true, deletedAtMs: read.deletedAtMs || state.now() } : read);
+  // Its last version came with the word that it went: it was not bound after.
+  const deletedAtMs = read.deletedAtMs || (isGone && read.node === '' ? state.now() : 0);
+  takeFacts(state, runId, { ...read, gone: isGone, deletedAtMs });
 }
 
 /** A pod of a Job that was deleted without it: nobody controls it any more, and its label still says whose it was. */

@@ -4,7 +4,7 @@ import { type PodSetting, podEnd } from './pod-end.ts';
 import { ended, exited, makeJob, makePodFacts, type PodStory, START, sec } from './testing/make-facts.ts';
 
 const setting: PodSetting = {
-  ...{ job: jobFacts(makeJob()), asked: null, eviction: null },
+  ...{ job: jobFacts(makeJob()), asked: null, eviction: null, letGo: false },
   ...{ nowMs: START + 60_000, lostNodeMs: 90_000 },
 };
 const on = { node: 'n1' };

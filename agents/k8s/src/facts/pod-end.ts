@@ -2,7 +2,7 @@ import type { End } from '@switchyard/core/lifecycle/evidence.ts';
 import { signalName } from '@switchyard/core/lifecycle/signal-name.ts';
 import { contains } from '@switchyard/core/spec/range-set.ts';
 import type { Asked, JobFacts } from './job-facts.ts';
-import { containerStartedMs, isOver, type PodFacts } from './pod-facts.ts';
+import { containerStartedMs, isOver, type PodFacts, wentUnseen } from './pod-facts.ts';
 
 /** What bears on the end of a pod beside the pod itself. */
 export type PodSetting = {
@@ -11,6 +11,8 @@ export type PodSetting = {
   readonly asked: Asked | null;
   /** Kueue took the quota back; its own sentence. */
   readonly eviction: string | null;
+  /** Pods of it may have been let go. */
+  readonly letGo: boolean;
   readonly nowMs: number;
   readonly lostNodeMs: number;
 };
@@ -21,9 +23,14 @@ export type PodSetting = {
  * it out; who deleted it. A pod that was never bound has not started; one that was may have.
  */
 export function podEnd(pod: PodFacts, setting: PodSetting): End | null {
-  if (pod.node === '') return neverBound(pod, setting);
+  if (pod.node === '' && !mayHaveBeenBound(pod, setting.letGo)) return neverBound(pod, setting);
   const end = boundEnd(pod, setting);
-  return end && { ...end, ...times(pod), host: pod.node };
+  return end && { ...end, ...times(pod), ...(pod.node === '' ? {} : { host: pod.node }) };
+}
+
+/** It went unseen, and no gate held it until then. */
+export function mayHaveBeenBound(pod: PodFacts, letGo: boolean): boolean {
+  return wentUnseen(pod) && (letGo || !pod.gated);
 }
 
 function boundEnd(pod: PodFacts, setting: PodSetting): End | null {
@@ -126,6 +133,7 @@ function deleted(pod: PodFacts, { job, asked, eviction }: PodSetting): End | nul
   if (job?.suspended) return { ...preempted('its Job was suspended'), ...exit };
   if (job !== null && !job.deleting && !job.failing && !hasGivenUp(job, pod)) return null;
   if (pod.deletedAtMs === 0 && !pod.gone) return exitEnd(pod);
+  if (pod.node === '' && asked !== null) return unknownEnd('nobody saw whether it started before its pod was gone');
   const what = job === null || job.deleting ? 'Job' : 'pod';
   return { outcome: 'cancelled', reason: 'cancelled_natively', detail: `somebody deleted the ${what}`, ...exit };
 }

@@ -128,6 +128,11 @@ export function isOver({ phase }: Pick<PodFacts, 'phase'>): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
 }
 
+/** Two looks did not find it any more, and nobody saw it go: after what is known of it, it may have been bound and have run. */
+export function wentUnseen(pod: Pick<PodFacts, 'gone' | 'deletedAtMs' | 'phase'>): boolean {
+  return pod.gone && pod.deletedAtMs === 0 && !isOver(pod);
+}
+
 /** Its main container has started; what runs in it may still wait for the rest of its gang. */
 export function containerStartedMs({ container }: Pick<PodFacts, 'container'>): number {
   return container.kind === 'running' || container.kind === 'terminated' ? container.startedAtMs : 0;

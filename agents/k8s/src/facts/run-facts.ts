@@ -51,6 +51,8 @@ export type RunFacts = RunRecord & {
   /** Which pods of a gang were not up when it was given back. */
   backReason: string;
   cancelWanted: boolean;
+  /** This agent has begun to take gates away: what is known of a gate may be older than that. */
+  letGo: boolean;
   asked: Asked | null;
   placed: boolean;
   submittedAtMs: number;
@@ -79,6 +81,7 @@ export function runFacts(record: RunRecord, namespace: string): RunFacts {
     evictionConfirmed: false,
     backReason: '',
     cancelWanted: false,
+    letGo: false,
     asked: null,
     placed: false,
     submittedAtMs: 0,

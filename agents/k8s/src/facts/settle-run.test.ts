@@ -91,6 +91,29 @@ describe('a run', () => {
     expect(settled(started).ends).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
   });
 
+  it('may have run when nobody saw its unbound pod go', () => {
+    const vanished = (changes: Partial<RunFacts>) => {
+      const run = withPods(makeRun(), {});
+      for (const [uid, pod] of run.pods) run.pods.set(uid, { ...pod, gone: true });
+      return settled(Object.assign(run, { asked: 'withdraw', podsConfirmed: true, ...changes })).ends;
+    };
+    expect(vanished({ job: ended('Complete') })).toMatchObject([{ outcome: 'succeeded' }]);
+    expect(vanished({ job: ended('Failed') })).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
+    expect(vanished({ jobGone: true })).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
+    expect(vanished({})).toEqual([]);
+  });
+
+  it('was not taken back while another pod of it may start', () => {
+    const taken = { name: 'taken', deleted: [5, 0] } as const;
+    const second = (story: Parameters<typeof withPods>[1]) =>
+      settled(Object.assign(withPods(makeRun(), taken, { name: 'second', ...story }), { asked: 'withdraw' })).ends;
+    expect(second({ node: 'n1' })).toEqual([]);
+    expect(second({})).toEqual([]);
+    expect(second({ node: 'n1', deleted: [5, 3] })).toEqual([]);
+    expect(second(over(3))).toMatchObject([{ exitCode: 3 }]);
+    expect(second({ deleted: [5, 0] })).toMatchObject([{ outcome: 'withdrawn' }]);
+  });
+
   it('was cancelled natively when its Job is gone', () => {
     const run = makeRun();
     Object.assign(run, { jobGone: true, podsConfirmed: true });
@@ -130,6 +153,9 @@ describe('a run of a queue', () => {
       // Of these nobody knows.
       { outcome: 'failed', reason: 'preempted', tasks: '2-3' },
     ]);
+    const unseen = Object.assign(withPods(makeRun(), {}), taken, { letGo: true });
+    for (const [uid, pod] of unseen.pods) unseen.pods.set(uid, { ...pod, gated: true, gone: true });
+    expect(settled(unseen).ends).toMatchObject([{ outcome: 'failed', reason: 'preempted' }]);
     const away = Object.assign(makeRun(), taken);
     expect(settled(away).ends).toMatchObject([{ outcome: 'failed', reason: 'preempted' }]);
   });

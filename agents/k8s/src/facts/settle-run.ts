@@ -2,7 +2,7 @@ import type { End } from '@switchyard/core/lifecycle/evidence.ts';
 import { contains, difference, fromIndexes, intersection, type RangeSet } from '@switchyard/core/spec/range-set.ts';
 import { settleGang } from './gang.ts';
 import { nativeStateOf } from './native-state.ts';
-import { notStarted, type PodSetting, podEnd } from './pod-end.ts';
+import { mayHaveBeenBound, notStarted, type PodSetting, podEnd } from './pod-end.ts';
 import { containerStartedMs, mayHaveStarted, type PodFacts } from './pod-facts.ts';
 import { hasEnded, noteEnd, noteStart, openTasks, type RunFacts, taskOfIndex, tasksOf } from './run-facts.ts';
 
@@ -13,19 +13,20 @@ export function settleRun(run: RunFacts, when: { readonly nowMs: number; readonl
     job: run.jobGone ? null : run.job,
     asked: run.cancelWanted ? 'cancel' : run.asked,
     eviction: run.eviction,
+    letGo: run.letGo,
   };
   if (!hasEnded(run)) {
     if (run.gang > 0) settleGang(run, setting);
-    else for (const pod of inOrder(run)) settlePod(run, pod, setting);
+    else settlePods(run, inOrder(run), setting);
     settleQueued(run, setting);
     settlePodless(run, setting);
   }
   nativeStateOf(run);
 }
 
-/** What is gone without ever being bound says least; a second pod of an index, held behind its gate, says nothing. */
+/** What was never bound says least; a second pod of an index, held behind its gate, says nothing. */
 function inOrder(run: RunFacts): PodFacts[] {
-  const saysLittle = (pod: PodFacts) => (pod.gone && pod.node === '' ? 1 : 0);
+  const saysLittle = (pod: PodFacts) => (pod.node === '' ? 1 : 0);
   const pods = [...run.pods.values()];
   const taken = new Set(pods.filter(mayHaveStarted).map(({ index }) => index));
   return pods
@@ -33,19 +34,32 @@ function inOrder(run: RunFacts): PodFacts[] {
     .sort((left, right) => saysLittle(left) - saysLittle(right));
 }
 
-function settlePod(run: RunFacts, pod: PodFacts, setting: PodSetting): void {
+function settlePods(run: RunFacts, pods: readonly PodFacts[], setting: PodSetting): void {
+  for (const pod of pods) settlePod(run, pod, setting, pods);
+}
+
+function settlePod(run: RunFacts, pod: PodFacts, setting: PodSetting, all: readonly PodFacts[]): void {
   const task = taskOfIndex(run, pod.index);
   if (task === null || contains(run.ended, task)) return;
   const startedAtMs = containerStartedMs(pod);
   if (startedAtMs > 0) noteStart(run, task, startedAtMs);
   const end = podEnd(pod, setting);
-  if (end) noteEnd(run, [[task, task]], honest(run, task, end));
+  if (end && !mayStillStart(all, pod, end, setting)) noteEnd(run, [[task, task]], honest(run, task, end));
+}
+
+/** The Job controller may make two pods of one index: that one of them never started says nothing of the other. */
+function mayStillStart(all: readonly PodFacts[], pod: PodFacts, end: End, setting: PodSetting): boolean {
+  if (pod.node !== '' && !hasNotStarted(end)) return false;
+  return all.some((other) => other !== pod && other.index === pod.index && !podEnd(other, setting));
+}
+
+function hasNotStarted({ outcome }: End): boolean {
+  return outcome === 'withdrawn' || outcome === 'refused';
 }
 
 /** Never started is only what has not: a second pod of the same index changes nothing. */
 function honest(run: RunFacts, task: number, end: End): End {
-  const neverStarted = end.outcome === 'withdrawn' || end.outcome === 'refused';
-  if (!neverStarted || !contains(run.started, task)) return end;
+  if (!hasNotStarted(end) || !contains(run.started, task)) return end;
   return { outcome: 'failed', reason: 'unknown_end', detail: 'it started, and its pod was taken away' };
 }
 
@@ -61,7 +75,9 @@ function settleQueued(run: RunFacts, { job, asked }: PodSetting): void {
 /** Tasks all of whose pods were deleted, or are held, before a node had them. */
 function neverBound(run: RunFacts): RangeSet {
   const pods = [...run.pods.values()];
-  const mayHaveRun = pods.filter(({ node, deletedAtMs, gated }) => node !== '' || (deletedAtMs === 0 && !gated));
+  const mayHaveRun = pods.filter(
+    (pod) => pod.node !== '' || mayHaveBeenBound(pod, run.letGo) || (pod.deletedAtMs === 0 && !pod.gated),
+  );
   return difference(tasksOfPods(run), tasksOfThese(run, mayHaveRun));
 }
 
