@@ -70,6 +70,8 @@ export type Tracked = {
   lost: boolean;
   /** A list did not show the Job or a pod of it: to be looked up. */
   missing: boolean;
+  /** Its Job was made or read by this process, and not only listed. */
+  isRead: boolean;
   /** Its gang's Service is there, as far as this process knows. */
   hasService: boolean;
   killedAtMs: number;
@@ -129,6 +131,7 @@ export function track(facts: RunFacts): Tracked {
     unclearUntilMs: 0,
     lost: false,
     missing: false,
+    isRead: false,
     hasService: false,
     killedAtMs: 0,
   };

@@ -113,7 +113,7 @@ async function adopt(state: KubeState, run: Tracked, job: Job): Promise<RunStatu
   // The watch may have been faster.
   const known = state.runs.get(runId) ?? keep(state, run);
   known.unclearUntilMs = Math.max(known.unclearUntilMs, run.unclearUntilMs);
-  takeKnown(state, known, run.facts.namespace, job);
+  known.isRead ||= takeKnown(state, known, run.facts.namespace, job);
   takeEarlyPods(state, known);
   if (state.arrivals.has(runId)) await adoptArrivals(state);
   noteChange(state, known);

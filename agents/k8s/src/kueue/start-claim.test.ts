@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Job, Pod } from '../api-types.ts';
+import { WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
 import type { QueuedJob } from './kueue-types.ts';
 import {
   hasGate,
@@ -67,6 +68,13 @@ describe('who may start', () => {
     ['being deleted', job({ deleting: true }), 'over'],
   ])('nothing of a Job that is %s', (_name, seen, because) => {
     expect(mayStart(seen, UID)).toEqual({ kind: 'hold', because });
+  });
+
+  test('nothing of a Job whose tasks without pods were taken back', () => {
+    const seen = job({ claim: 'started:2' });
+    const annotations = { ...seen.metadata.annotations, [WITHDRAW_ASKED_ANNOTATION]: 'withdraw' };
+    const asked = { ...seen, metadata: { ...seen.metadata, annotations } };
+    expect(mayStart(asked, UID)).toEqual({ kind: 'hold', because: 'claimed_never' });
   });
 
   test('a Job of the same name with another UID is not ours', () => {

@@ -1,5 +1,5 @@
 import type { Job, Pod } from '../api-types.ts';
-import { COMPLETION_INDEX_ANNOTATION } from '../names.ts';
+import { COMPLETION_INDEX_ANNOTATION, WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
 import { conditionOf } from './conditions.ts';
 import type { QueuedJob } from './kueue-types.ts';
 
@@ -64,7 +64,9 @@ export function mayStart(job: QueuedJob, jobUid: string): StartVerdict {
   const { metadata, spec, status } = job;
   const claim = startClaimOf(job);
   if (metadata.uid !== jobUid || jobUid === '') return { kind: 'hold', because: 'foreign' };
-  if (claim.kind === 'never') return { kind: 'hold', because: 'claimed_never' };
+  // Tasks that had no pod then were taken back with no other mark than this.
+  const isTakenBack = metadata.annotations?.[WITHDRAW_ASKED_ANNOTATION] !== undefined;
+  if (claim.kind === 'never' || isTakenBack) return { kind: 'hold', because: 'claimed_never' };
   if (claim.kind === 'started' && claim.generation !== metadata.generation) {
     return { kind: 'hold', because: 'another_start' };
   }

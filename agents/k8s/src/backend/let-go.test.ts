@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Backend } from '@switchyard/agent-runtime/backend.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Job } from '../api-types.ts';
+import { START_GATE } from '../kueue/start-claim.ts';
+import { makeConfig, makeOrder } from '../manifest/testing/make-order.ts';
+import { WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
+import { kubeBackend } from './kube-backend.ts';
+import { fakeCluster } from './testing/fake-cluster.ts';
+
+const order = makeOrder({ command: ['true'] });
+const PATH = `/apis/batch/v1/namespaces/default/jobs/${order.marker}`;
+const POD = '/api/v1/namespaces/default/pods/one';
+const gated = { spec: { schedulingGates: [{ name: START_GATE }] } };
+
+let stateDir = '';
+let cluster = fakeCluster();
+let backend: Backend;
+const open = () => kubeBackend({ client: cluster.client, config: makeConfig(), stateDir, cluster: 'k' });
+const job = () => cluster.get(PATH) as unknown as Job;
+const asked = (verb: string) => cluster.asked.filter((each) => each.startsWith(verb));
+
+beforeEach(async () => {
+  stateDir = mkdtempSync(join(tmpdir(), 'yard-k8s-'));
+  cluster = fakeCluster();
+  backend = await open();
+  await backend.submit(order, { observedBefore: false });
+});
+
+afterEach(async () => {
+  await backend.close();
+  rmSync(stateDir, { recursive: true });
+});
+
+test('a plain job costs one create, and one patch that lets its pod go', async () => {
+  const before = cluster.asked.length;
+  cluster.putPod(job(), 'one', gated);
+  await vi.waitFor(() => expect(asked('PATCH')).toEqual([`PATCH ${POD}`]));
+  expect(cluster.asked.slice(before)).toEqual([`PATCH ${POD}`]);
+});
+
+test('an old list after a restart lets nothing go that was taken back before', async () => {
+  await backend.close();
+  const old = structuredClone(job());
+  cluster.put(PATH, { metadata: { annotations: { [WITHDRAW_ASKED_ANNOTATION]: 'withdraw' } } });
+  cluster.putPod(job(), 'one', gated);
+  cluster.answerWith(({ verb, path }) =>
+    verb === 'GET' && PATH.startsWith(`${path}/`) ? { metadata: { resourceVersion: '1' }, items: [old] } : undefined,
+  );
+  backend = await open();
+  await vi.waitFor(() => expect(cluster.asked).toContain(`GET ${PATH}`));
+  await backend.observe();
+  expect(asked('PATCH')).toEqual([]);
+});
