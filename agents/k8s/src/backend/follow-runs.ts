@@ -55,8 +55,12 @@ function work(state: KubeState, run: Tracked, nowMs: number): Work[] {
   }
   if (inTrouble(state, facts, nowMs).length > 0)
     want('reject', () => rejectPods(state, run, () => inTrouble(state, facts, state.now())));
-  if (facts.cancelWanted && nowMs - run.killedAtMs >= KILL_AGAIN_MS) want('kill', () => killRun(state, run));
+  if (mustEnd(facts) && nowMs - run.killedAtMs >= KILL_AGAIN_MS) want('kill', () => killRun(state, run));
   return wanted;
+}
+
+function mustEnd({ cancelWanted, lostPart }: RunFacts): boolean {
+  return cancelWanted || lostPart;
 }
 
 /** Some pods of a gang have heard the word to go and this one has not. */
@@ -109,7 +113,7 @@ function nextDueMs(state: KubeState, run: Tracked, nowMs: number): number {
     else run.notBefore.delete(name);
   }
   if (run.lost) times.push(nowMs + state.patience.secondLookMs);
-  if (facts.cancelWanted && facts.placed) times.push(run.killedAtMs + KILL_AGAIN_MS);
+  if (mustEnd(facts) && facts.placed) times.push(run.killedAtMs + KILL_AGAIN_MS);
   if (facts.gang > 0 && !isLetGo(facts)) times.push(gangDueMs(state, facts));
   for (const pod of facts.pods.values()) {
     if (isOver(pod) || pod.gone) continue;

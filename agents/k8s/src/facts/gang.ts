@@ -19,7 +19,8 @@ export function settleGang(run: RunFacts, setting: PodSetting): void {
   // A second pod of an index stays behind its gate and says nothing.
   const told = pods.filter(({ gated }) => !gated);
   const known = told.flatMap((pod) => podEnd(pod, setting) ?? []);
-  // The pods that are left are being ended by the Job controller; a node that is lost for good does not hold up the rest.
+  // What is left of it after a failure the Job controller ends; but to it a pod whose node is lost has not failed.
+  run.lostPart = known.length < told.length && known.some(({ reason }) => reason === 'node_failure');
   if (known.length === told.length)
     noteEnd(run, run.tasks, { ...worst(known), startedAtMs: goAtMs, ...lastEnd(known) });
 }

@@ -50,6 +50,8 @@ export type RunFacts = RunRecord & {
   evictionConfirmed: boolean;
   /** Which pods of a gang were not up when it was given back. */
   backReason: string;
+  /** A gang that runs has lost a node for good: the rest of it is to be ended. */
+  lostPart: boolean;
   cancelWanted: boolean;
   /** This agent has begun to take gates away: what is known of a gate may be older than that. */
   letGo: boolean;
@@ -80,6 +82,7 @@ export function runFacts(record: RunRecord, namespace: string): RunFacts {
     eviction: null,
     evictionConfirmed: false,
     backReason: '',
+    lostPart: false,
     cancelWanted: false,
     letGo: false,
     asked: null,

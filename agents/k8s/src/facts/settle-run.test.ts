@@ -196,6 +196,20 @@ describe('a gang', () => {
     ]);
   });
 
+  it('that has lost a node is to be ended, and has failed with the node', () => {
+    const away = { index: 0, ...up, ready: ['False', 10], ...go } as const;
+    const run = gang(away, { index: 1, ...up, ...go });
+    expect(settled(run, START + 50_000).ends).toEqual([]);
+    expect(run.lostPart).toBe(false);
+    expect(settled(run, START + 100_000).ends).toEqual([]);
+    expect(run.lostPart).toBe(true);
+    const rest = { node: 'n2', phase: 'Failed', state: exited(143, 'Error', 104), deleted: [101, 3] } as const;
+    const over = gang(away, { index: 1, ...rest, ...go });
+    over.job = ended('Failed', 'BackoffLimitExceeded');
+    expect(settled(over, START + 110_000).ends).toMatchObject([{ outcome: 'failed', reason: 'node_failure' }]);
+    expect(over.lostPart).toBe(false);
+  });
+
   it('that was never let go has not started, whatever its pods did', () => {
     const failed = gang({ index: 0, ...over(114) }, { index: 1, ...over(143), deleted: [5, 3] });
     failed.job = ended('Failed', 'BackoffLimitExceeded');
