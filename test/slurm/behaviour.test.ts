@@ -21,7 +21,7 @@ describe.skipIf(!slurm.ok)(`a real Slurm (${slurm.why})`, () => {
     return {
       allCpus: CPUS,
       workdir,
-    outputIsFiles: true,
+      outputIsFiles: true,
       open: (faults = {}) =>
         claimBackend({
           queue: slurmQueue({ conf: cluster.conf }),

@@ -70,7 +70,7 @@ describe('what it says', () => {
 describe('when to come again', () => {
   it('takes seconds of the header, else of the status', () => {
     const details = { details: { retryAfterSeconds: 7 } };
-    const asked = (headers: object) =>
+    const asked = (headers: Record<string, string>) =>
       answerError(create, { status: 429, headers, body: status(429, 'TooManyRequests', details) }).retryAfterMs;
     expect(asked({ 'retry-after': '2' })).toBe(2_000);
     expect(asked({})).toBe(7_000);
