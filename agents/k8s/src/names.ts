@@ -14,6 +14,8 @@ export const ORDER_ANNOTATION = 'switchyard.dev/order';
 export const NAME_ANNOTATION = 'switchyard.dev/name';
 /** Written before unbound pods are deleted, so that an agent that starts again knows why they are gone. */
 export const WITHDRAW_ASKED_ANNOTATION = 'switchyard.dev/withdraw-asked';
+/** The tasks for which that came too late: when their pods are gone, it is not because they were taken back. */
+export const WITHDRAW_LOST_ANNOTATION = 'switchyard.dev/withdraw-lost';
 
 /** On the pods. */
 export const SCRIPT_ANNOTATION = 'switchyard.dev/script';

@@ -1,7 +1,7 @@
 import type { Job, KubeList, Pod, Service } from '../api-types.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { KubeError, type KubeErrorKind } from '../client/kube-error.ts';
-import { CONTROLLER_UID_LABEL, GO_ANNOTATION, WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
+import { CONTROLLER_UID_LABEL, GO_ANNOTATION, WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
 
 /** The requests of the backend: one function for each, so that what the agent's rights must allow can be read here. */
 
@@ -96,6 +96,19 @@ export function noteAsked(
   asked: string | null,
 ): Promise<Job | null> {
   const body = { metadata: { uid, annotations: { [WITHDRAW_ASKED_ANNOTATION]: asked } } };
+  return unless(
+    'not_found',
+    unless('conflict', client.request<Job>({ verb: 'PATCH', path: jobsPath(namespace, name), body })),
+  );
+}
+
+/** Writes down which tasks had started before that. */
+export function noteLost(
+  client: KubeClient,
+  { namespace, name, uid }: Place & { readonly uid: string },
+  tasks: string,
+): Promise<Job | null> {
+  const body = { metadata: { uid, annotations: { [WITHDRAW_LOST_ANNOTATION]: tasks } } };
   return unless(
     'not_found',
     unless('conflict', client.request<Job>({ verb: 'PATCH', path: jobsPath(namespace, name), body })),

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Job } from '../api-types.ts';
 import { START_GATE } from '../kueue/start-claim.ts';
 import { makeConfig, makeOrder } from '../manifest/testing/make-order.ts';
-import { WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
+import { WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
 import { kubeBackend } from './kube-backend.ts';
 import { fakeCluster } from './testing/fake-cluster.ts';
 
@@ -14,6 +14,9 @@ const order = makeOrder({ command: ['true'] });
 const PATH = `/apis/batch/v1/namespaces/default/jobs/${order.marker}`;
 const POD = '/api/v1/namespaces/default/pods/one';
 const gated = { spec: { schedulingGates: [{ name: START_GATE }] } };
+
+const RUNS = [{ name: 'main', state: { running: { startedAt: '2026-11-21T10:00:00Z' } } }];
+const QUICK = { secondLookMs: 20 };
 
 let stateDir = '';
 let cluster = fakeCluster();
@@ -53,4 +56,27 @@ test('an old list after a restart lets nothing go that was taken back before', a
   await vi.waitFor(() => expect(cluster.asked).toContain(`GET ${PATH}`));
   await backend.observe();
   expect(asked('PATCH')).toEqual([]);
+});
+
+test('a withdrawal that comes too late leaves word of what it came too late for', async () => {
+  cluster.putPod(job(), 'one', { spec: { nodeName: 'n1' }, status: { phase: 'Running', containerStatuses: RUNS } });
+  expect(await backend.withdraw(order.runId)).toMatchObject({ started: '0', ends: [] });
+  expect(job().metadata.annotations).toMatchObject({
+    [WITHDRAW_ASKED_ANNOTATION]: 'withdraw',
+    [WITHDRAW_LOST_ANNOTATION]: '0',
+  });
+  await backend.close();
+  cluster.drop(POD);
+  const condition = { type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded' };
+  cluster.put(PATH, { status: { conditions: [condition] } });
+  backend = await kubeBackend({
+    client: cluster.client,
+    config: makeConfig(),
+    stateDir,
+    cluster: 'k',
+    patience: QUICK,
+  });
+  await vi.waitFor(async () =>
+    expect((await backend.inventory(0))[0]?.status.ends).toMatchObject([{ reason: 'unknown_end' }]),
+  );
 });

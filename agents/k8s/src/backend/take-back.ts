@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { difference, fromIndexes } from '@switchyard/core/spec/range-set.ts';
+import { difference, formatRangeSet, fromIndexes, intersection, union } from '@switchyard/core/spec/range-set.ts';
 import { isLetGo } from '../facts/gang.ts';
 import type { Asked } from '../facts/job-facts.ts';
 import { notStarted } from '../facts/pod-end.ts';
 import { isOver, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
-import { deletePod, getJob, listPods, noteAsked } from './kube-objects.ts';
+import { deletePod, getJob, listPods, noteAsked, noteLost } from './kube-objects.ts';
 import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';
 
@@ -23,7 +23,9 @@ const MOST_LOOKS = 40;
 export function takeBack(state: KubeState, run: Tracked, asked: Asked): Promise<void> {
   return inTurn(run, async () => {
     try {
-      if (await writeDown(state, run, asked)) await takePodsBack(state, run);
+      if (!(await writeDown(state, run, asked))) return;
+      await takePodsBack(state, run);
+      await writeLost(state, run);
     } finally {
       settle(state, run);
     }
@@ -45,6 +47,22 @@ async function writeDown(state: KubeState, run: Tracked, asked: Asked): Promise<
   }
   facts.asked = asked;
   return true;
+}
+
+/** After a restart the pods of what had started may be gone too, and must not be taken for taken back. */
+async function writeLost(state: KubeState, run: Tracked): Promise<void> {
+  const { facts } = run;
+  if (facts.gang > 0 || facts.job === null || facts.jobGone) return;
+  const bound = [...facts.pods.values()].filter(({ node }) => node !== '');
+  const started = intersection(
+    openTasks(facts),
+    fromIndexes(bound.flatMap((pod) => taskOfIndex(facts, pod.index) ?? [])),
+  );
+  if (difference(started, facts.job.lost).length === 0) return;
+  const { namespace, order, jobUid: uid } = facts;
+  const lost = formatRangeSet(union(facts.job.lost, started));
+  const job = await noteLost(state.client, { namespace, name: order.marker, uid }, lost);
+  if (job !== null) takeKnown(state, run, namespace, job);
 }
 
 async function takePodsBack(state: KubeState, run: Tracked): Promise<void> {

@@ -1,7 +1,7 @@
-import { parseRangeSet, type RangeSet } from '@switchyard/core/spec/range-set.ts';
+import { parseRangeSet, type RangeSet, union } from '@switchyard/core/spec/range-set.ts';
 import type { QueuedJob } from '../kueue/kueue-types.ts';
 import { hasGate, START_CLAIM_ANNOTATION } from '../kueue/start-claim.ts';
-import { QUEUE_NAME_LABEL, WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
+import { QUEUE_NAME_LABEL, WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
 import { momentMs } from './moment.ts';
 
 /** What this agent keeps of one of its Jobs. */
@@ -27,6 +27,8 @@ export type JobFacts = {
   readonly startClaim: string | null;
   /** What this agent wrote before it took pods away. */
   readonly asked: Asked | null;
+  /** Tasks for which that came too late. */
+  readonly lost: RangeSet;
 };
 
 /** What was asked of a run: that it does not start, or that it ends. */
@@ -55,6 +57,7 @@ export function jobFacts({ metadata, spec, status }: QueuedJob): JobFacts {
     generation: metadata.generation ?? 0,
     startClaim: metadata.annotations?.[START_CLAIM_ANNOTATION] ?? null,
     asked: askedOf(metadata.annotations?.[WITHDRAW_ASKED_ANNOTATION]),
+    lost: indexSet(metadata.annotations?.[WITHDRAW_LOST_ANNOTATION]),
   };
 }
 
@@ -67,6 +70,7 @@ export function mergeJob(before: JobFacts | null, now: JobFacts): JobFacts {
     failing: before.failing || now.failing,
     startClaim: now.startClaim ?? before.startClaim,
     asked: now.asked ?? before.asked,
+    lost: union(before.lost, now.lost),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GO_ANNOTATION } from '../names.ts';
+import { GO_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
 import { isWhole, whatIsMissing } from './gang.ts';
 import { jobFacts } from './job-facts.ts';
 import { type RunFacts, statusOf } from './run-facts.ts';
@@ -89,6 +89,17 @@ describe('a run', () => {
     const started = makeRun();
     Object.assign(started, { job: ended('Failed'), podsConfirmed: true, asked: 'withdraw', started: [[0, 0]] });
     expect(settled(started).ends).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
+  });
+
+  it('knows after a restart which tasks the withdrawal came too late for', () => {
+    const run = makeRun({ isArray: true, tasks: '0-3' });
+    const annotations = { [WITHDRAW_LOST_ANNOTATION]: '1-2' };
+    const job = { ...ended('Failed', 'FailedIndexes'), lost: jobFacts(makeJob({ metadata: { annotations } })).lost };
+    Object.assign(run, { job, podsConfirmed: true, asked: 'withdraw' });
+    expect(settled(run).ends).toMatchObject([
+      { outcome: 'withdrawn', tasks: '0,3' },
+      { outcome: 'failed', reason: 'unknown_end', tasks: '1-2' },
+    ]);
   });
 
   it('may have run when nobody saw its unbound pod go', () => {

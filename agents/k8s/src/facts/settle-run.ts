@@ -91,7 +91,7 @@ function settlePodless(run: RunFacts, { job, asked }: PodSetting): void {
     const complete = job.finished?.kind === 'complete' ? run.tasks : tasksOf(run, job.completedIndexes);
     noteEnd(run, intersection(silent, complete), { outcome: 'succeeded', exitCode: 0 });
   }
-  const unseen = difference(silent, run.started);
+  const unseen = difference(difference(silent, run.started), run.job?.lost ?? []);
   if (asked) noteEnd(run, unseen, notStarted(asked));
   noteEnd(run, silent, withoutPods(job));
 }
