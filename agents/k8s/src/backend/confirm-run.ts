@@ -3,6 +3,7 @@ import { noteEnd, openTasks } from '../facts/run-facts.ts';
 import { getJob, getPod, listPods } from './kube-objects.ts';
 import { type KubeState, type Tracked, touch } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';
+import { isOurs } from './submit-run.ts';
 
 /**
  * Looks up what a list did not show. Lists may be old: an object is gone when it was not found twice, some seconds apart, and a
@@ -53,8 +54,8 @@ async function look(state: KubeState, run: Tracked): Promise<Look> {
   const { facts } = run;
   const { namespace, order } = facts;
   const job = await getJob(state.client, { namespace, name: order.marker });
-  const isOurs = job !== null && takeKnown(state, run, namespace, job);
-  if (facts.jobUid === '') return { job: isOurs ? 'there' : 'absent', absent: new Set() };
+  const isThere = job !== null && (facts.jobUid !== '' || isOurs(job, run)) && takeKnown(state, run, namespace, job);
+  if (facts.jobUid === '') return { job: 'absent', absent: new Set() };
   const listed = await listPods(state.client, namespace, facts.jobUid);
   for (const pod of listed) takePod(state, pod);
   const shown = new Set(listed.map(({ metadata }) => metadata.uid));
@@ -65,5 +66,5 @@ async function look(state: KubeState, run: Tracked): Promise<Look> {
     if (pod?.metadata.uid === known.uid) takePod(state, pod);
     else absent.add(known.uid);
   }
-  return { job: isOurs ? 'there' : 'absent', absent };
+  return { job: isThere ? 'there' : 'absent', absent };
 }

@@ -22,7 +22,16 @@ export function followRuns(state: KubeState): void {
   for (const runId of runIds) {
     state.due.delete(runId);
     const run = state.runs.get(runId);
-    if (run) follow(state, run, nowMs);
+    if (run) followOne(state, run, nowMs);
+  }
+}
+
+/** One that holds something unheard of must not stop all others. */
+function followOne(state: KubeState, run: Tracked, nowMs: number): void {
+  try {
+    follow(state, run, nowMs);
+  } catch (error) {
+    state.warn(`run ${run.facts.order.runId} cannot be followed: ${(error as Error).stack ?? error}`);
   }
 }
 

@@ -100,7 +100,7 @@ function isRefusal(error: KubeError): boolean {
 }
 
 /** By name, labels, order and spec; a UID that is known must be the same. */
-function isOurs(job: Job, run: Tracked): boolean {
+export function isOurs(job: Job, run: Tracked): boolean {
   const read = readJob(job);
   const { order, jobUid } = run.facts;
   if (read.kind !== 'run' || read.record.order.runId !== order.runId) return false;
