@@ -11,7 +11,8 @@ import { readJob } from './read-job.ts';
 
 /** The Jobs of one namespace that carry our labels. */
 export function jobSink(state: KubeState, namespace: string, arrive: (runId: string) => void): Sink<Job> {
-  let seen = new Set<string>();
+  /** Only while a list is under way: of all that the watch brings it would grow for ever. */
+  let seen: Set<string> | null = null;
   let before: ReadonlySet<string> = new Set();
   return {
     begin: () => {
@@ -21,17 +22,19 @@ export function jobSink(state: KubeState, namespace: string, arrive: (runId: str
     },
     put: (job) => {
       const runId = takeJob(state, namespace, job, arrive);
-      if (runId !== null) seen.add(runId);
+      if (runId !== null) seen?.add(runId);
     },
     remove: (job) => loseJob(state, namespace, job),
     synced: () => {
+      const listed = seen ?? new Set();
+      seen = null;
       for (const nativeId of state.strays.keys())
-        if (nativeId.startsWith(`${namespace}/`) && !seen.has(nativeId)) state.strays.delete(nativeId);
+        if (nativeId.startsWith(`${namespace}/`) && !listed.has(nativeId)) state.strays.delete(nativeId);
       for (const job of state.doomed.values())
-        if (job.namespace === namespace && !seen.has(job.uid)) state.doomed.delete(job.uid);
+        if (job.namespace === namespace && !listed.has(job.uid)) state.doomed.delete(job.uid);
       for (const run of runsIn(state, namespace)) {
         const { runId } = run.facts.order;
-        if (!before.has(runId) || seen.has(runId) || run.facts.jobUid === '' || run.facts.jobGone) continue;
+        if (!before.has(runId) || listed.has(runId) || run.facts.jobUid === '' || run.facts.jobGone) continue;
         run.missing = true;
         touch(state, run);
       }
@@ -112,23 +115,24 @@ function loseJob(state: KubeState, namespace: string, job: Job): void {
 
 /** The pods of one namespace that carry our labels. Only what a Job of ours controls, by its UID, is ours. */
 export function podSink(state: KubeState, namespace: string): Sink<Pod> {
-  let seen = new Set<string>();
-  let before = new Set<string>();
+  let seen: Set<string> | null = null;
+  let before: ReadonlySet<string> = new Set();
   return {
     begin: () => {
       seen = new Set();
       before = new Set(runsIn(state, namespace).flatMap((run) => [...run.facts.pods.keys()]));
-      for (const [runId, pods] of state.earlyPods) if (pods.size === 0) state.earlyPods.delete(runId);
     },
     put: (pod) => {
-      seen.add(pod.metadata.uid ?? '');
+      seen?.add(pod.metadata.uid ?? '');
       takePod(state, pod);
     },
     remove: (pod) => takePod(state, pod, true),
     synced: () => {
+      const listed = seen ?? new Set();
+      seen = null;
       for (const run of runsIn(state, namespace))
         for (const pod of run.facts.pods.values()) {
-          if (pod.gone || seen.has(pod.uid) || !before.has(pod.uid)) continue;
+          if (pod.gone || listed.has(pod.uid) || !before.has(pod.uid)) continue;
           run.missing = true;
           touch(state, run);
         }
@@ -156,8 +160,11 @@ export function takeOrphan(state: KubeState, run: Tracked, pod: Pod): void {
 function takeFacts(state: KubeState, runId: string, facts: PodFacts): void {
   const run = state.runs.get(runId);
   if (run && run.facts.jobUid !== '') keepPod(state, run, facts);
-  else if (facts.gone) state.earlyPods.get(runId)?.delete(facts.uid);
-  else {
+  else if (facts.gone) {
+    const early = state.earlyPods.get(runId);
+    early?.delete(facts.uid);
+    if (early?.size === 0) state.earlyPods.delete(runId);
+  } else {
     const early = state.earlyPods.get(runId) ?? new Map<string, PodFacts>();
     early.set(facts.uid, mergePod(early.get(facts.uid), facts));
     state.earlyPods.set(runId, early);

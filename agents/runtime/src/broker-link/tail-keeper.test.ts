@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { LogTail } from '../backend.ts';
 import type { ToBroker } from './broker-stream.ts';
 import { createLogReaders } from './log-readers.ts';
@@ -27,7 +27,14 @@ function keeper(tails: (runId: string) => AsyncIterable<LogTail>, options: { sil
     readers,
     storedWithinMs: options.within ?? 5000,
   });
-  return { keep: made.keep, readers, sent, said, end: () => ended.resolve({ code: 14, sentence: 'gone' }) };
+  return {
+    keep: made.keep,
+    ended: ended.promise,
+    readers,
+    sent,
+    said,
+    end: () => ended.resolve({ code: 14, sentence: 'gone' }),
+  };
 }
 
 async function* outputs(runId: string, ...sizes: readonly number[]): AsyncIterable<LogTail> {
@@ -108,4 +115,11 @@ test('a cluster that does not answer is an error: nothing is forgotten for its s
     throw new Error('no answer');
   });
   await expect(keep('r')).rejects.toThrow('no answer');
+});
+
+test('runs leave nothing on the session, which may last for weeks', async () => {
+  const { keep, ended } = keeper((runId) => outputs(runId, 3));
+  const then = vi.spyOn(ended, 'then');
+  expect(await keep('r')).toBe(true);
+  expect(then).not.toHaveBeenCalled();
 });

@@ -44,10 +44,15 @@ export function createTailKeeper(options: {
       },
       () => false,
     );
-    const gone = stream.ended.then(() => false);
+    // By the signal, which can be left again: on the promise of a session of weeks, each run would stay for its whole length.
+    const ended = Promise.withResolvers<false>();
+    const end = () => ended.resolve(false);
+    session.signal.addEventListener('abort', end);
+    if (session.signal.aborted) end();
     try {
-      return await Promise.race([asked, late, gone]);
+      return await Promise.race([asked, late, ended.promise]);
     } finally {
+      session.signal.removeEventListener('abort', end);
       stop.abort();
       waiting.delete(runId);
     }
