@@ -11,6 +11,7 @@ import { queuePools } from '../kueue/queue-pools.ts';
 import { namespacesOf, queuesOf } from '../manifest/binding.ts';
 import { isKube } from './kube-objects.ts';
 import type { KubeState } from './kube-state.ts';
+import { ofLiveNamespaces } from './live-namespaces.ts';
 
 /** What the cluster has, kept by watches from the first time somebody asks. */
 export type CapacityWatch = { report(): Promise<CapacityReport>; close(): Promise<void> };
@@ -36,7 +37,7 @@ export function capacityWatch(state: KubeState): CapacityWatch {
     report: async () => {
       const { sight, software, informers } = await begin();
       await Promise.race([Promise.all(informers.map((informer) => informer.synced())), late()]);
-      const silentMs = Math.max(0, ...informers.map((informer) => informer.silentMs()));
+      const silentMs = Math.max(0, ...ofLiveNamespaces(informers).map((informer) => informer.silentMs()));
       if (silentMs > patience.silenceMs)
         throw new Error(`the API server has not been heard for ${Math.round(silentMs / 1000)} s`);
       const report = capacityReport(store.snapshot(), settings, { sight, software, nowMs: state.now() });

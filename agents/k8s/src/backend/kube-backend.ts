@@ -17,6 +17,7 @@ import { followRuns } from './follow-runs.ts';
 import { forgetRuns, inventory } from './forget-runs.ts';
 import { jobsPath, podsPath } from './kube-objects.ts';
 import { type KubeBackendOptions, type KubeState, mayStillArrive, PATIENCE, type Tracked } from './kube-state.ts';
+import { ofLiveNamespaces } from './live-namespaces.ts';
 import { watchForNews } from './news.ts';
 import { queueSight } from './queue-sight.ts';
 import { runLogs } from './run-logs.ts';
@@ -151,7 +152,7 @@ async function firstLists(state: KubeState): Promise<void> {
 function whyNotReady(state: KubeState): string | null {
   if (!state.queues.isSettled()) return 'the API server has not said yet whether there is a Kueue';
   if (!state.informers.every((informer) => informer.isSynced())) return 'Jobs and pods have not been listed yet';
-  const silentMs = Math.max(...state.informers.map((informer) => informer.silentMs()));
+  const silentMs = Math.max(...ofLiveNamespaces(state.informers).map((informer) => informer.silentMs()));
   if (silentMs <= state.patience.silenceMs) return null;
   return `the API server has not been heard for ${Math.round(silentMs / 1000)} s`;
 }

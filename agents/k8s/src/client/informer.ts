@@ -30,12 +30,15 @@ export type InformerOptions<T> = {
 };
 
 export type Informer = {
+  readonly path: string;
   /** Resolves when no list is outstanding: the first, or the one that `relist` asked for. Rejects after `close`. */
   synced(): Promise<void>;
   /** Whether the first list has been complete; stays so while a later one is under way. */
   isSynced(): boolean;
   /** Since the server was last heard: an answer or a byte of the watch. */
   silentMs(): number;
+  /** The server answers, and its last answer was that this may not be seen or is not there. */
+  isRefused(): boolean;
   /** Lists everything again, from now. */
   relist(): void;
   close(): Promise<void>;
@@ -63,7 +66,9 @@ export function startInformer<T>(options: InformerOptions<T>): Informer {
   let heardAtMs = performance.now();
   let waiters: PromiseWithResolvers<void>[] = [];
 
+  let refused = false;
   const heard = () => {
+    refused = false;
     heardAtMs = performance.now();
   };
   /** One object that a sink cannot take must not stop all others. */
@@ -139,6 +144,7 @@ export function startInformer<T>(options: InformerOptions<T>): Informer {
         failures = fruitful ? 0 : failures + 1;
       } catch (error) {
         if (closing.signal.aborted) break;
+        refused = error instanceof KubeError && (error.kind === 'forbidden' || error.kind === 'not_found');
         if (listing || mustList(error)) listWanted = true;
         // relist() interrupts on purpose.
         if (interrupt.signal.aborted) continue;
@@ -159,7 +165,9 @@ export function startInformer<T>(options: InformerOptions<T>): Informer {
       waiters.push(waiter);
       return waiter.promise;
     },
+    path,
     silentMs: () => performance.now() - heardAtMs,
+    isRefused: () => refused,
     relist: () => {
       listWanted = true;
       interrupt.abort(new Error('A new list is asked for.'));

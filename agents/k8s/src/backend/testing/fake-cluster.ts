@@ -79,6 +79,7 @@ export function fakeCluster() {
     }),
     stream: async (what) => {
       if (what.query?.['watch'] === undefined) return once(JSON.stringify(answer(what)));
+      script(what);
       const watch = openWatch(what.path, () => watches.delete(watch));
       watches.add(watch);
       return watch.stream;
@@ -93,6 +94,10 @@ export function fakeCluster() {
     put,
     drop,
     get: (path: string) => objects.get(path),
+    /** Ends the watches below this path. */
+    cut: (path: string) => {
+      for (const watch of watches) if (watch.path.startsWith(path)) watch.stream.close();
+    },
     answerWith: (next: Script) => {
       script = next;
     },
