@@ -63,15 +63,16 @@ describe.skipIf(!slurm.ok || !kubernetes.ok)(
 
     beforeAll(async () => {
       site = await startKubeSite({ name: 'mixed' }, shared);
-      for (const name of ['n1', 'n2']) await site.kube.addNode(name, { cpus: 8, memoryMiB: 16_000 });
+      const nodes = ['n1', 'n2'].map((name) => site.kube.addNode(name, { cpus: 8, memoryMiB: 16_000 }));
       for (const name of SLURMS)
         slurms.push(await startSlurmCluster({ name, nodes: 2, cpusPerNode: 8, memoryMiBPerNode: 16_000 }));
+      await Promise.all(nodes);
       federation = await startFederation();
       const filesystems = [{ id: SHARED, pathPrefix: shared.path }];
       for (const { name, conf } of slurms)
         await federation.addCluster(name, { kind: 'slurm', slurm: { conf }, filesystems });
       await federation.addCluster('kube', { ...(await site.settings()) });
-      await federation.addCluster('here', { kind: 'local', local: { cpus: 4, memoryMiB: 8000 }, filesystems });
+      await federation.addCluster('here', { kind: 'local', local: { cpus: 8, memoryMiB: 8000 }, filesystems });
       await federation.connected();
     });
     afterAll(async () => {
