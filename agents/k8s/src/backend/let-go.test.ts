@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Backend } from '@switchyard/agent-runtime/backend.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Job } from '../api-types.ts';
-import { START_GATE } from '../kueue/start-claim.ts';
+import { START_CLAIM_ANNOTATION, START_GATE } from '../kueue/start-claim.ts';
 import { makeConfig, makeOrder } from '../manifest/testing/make-order.ts';
 import { WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
 import { kubeBackend } from './kube-backend.ts';
@@ -79,4 +79,11 @@ test('a withdrawal that comes too late leaves word of what it came too late for'
   await vi.waitFor(async () =>
     expect((await backend.inventory(0))[0]?.status.ends).toMatchObject([{ reason: 'unknown_end' }]),
   );
+});
+
+test('tasks without pods are not taken back when Kueue has taken an earlier start of them back', async () => {
+  await backend.close();
+  cluster.put(PATH, { metadata: { generation: 3, annotations: { [START_CLAIM_ANNOTATION]: 'started:1' } } });
+  backend = await open();
+  expect(await backend.withdraw(order.runId)).toMatchObject({ ends: [] });
 });

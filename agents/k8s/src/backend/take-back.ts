@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { difference, formatRangeSet, fromIndexes, intersection, union } from '@switchyard/core/spec/range-set.ts';
 import { isLetGo } from '../facts/gang.ts';
-import type { Asked } from '../facts/job-facts.ts';
+import { type Asked, jobFacts } from '../facts/job-facts.ts';
 import { notStarted } from '../facts/pod-end.ts';
 import { isOver, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
+import { startClaimOf } from '../kueue/start-claim.ts';
 import { deletePod, getJob, listPods, noteAsked, noteLost } from './kube-objects.ts';
 import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';
@@ -95,6 +96,9 @@ async function takePodlessBack(state: KubeState, facts: RunFacts): Promise<void>
   if (facts.gang > 0 || !facts.job?.gated || facts.asked === null || hasEnded(facts)) return;
   const job = await getJob(state.client, { namespace: facts.namespace, name: facts.order.marker });
   if (job?.metadata.uid !== facts.jobUid) return;
+  // Kueue removes the pods of a start that it takes back, and no count of the Job shows them.
+  const claim = startClaimOf(job);
+  if (claim.kind === 'started' && (job.spec.suspend || claim.generation !== jobFacts(job).generation)) return;
   const { active = 0, terminating = 0, succeeded = 0, failed = 0 } = job.status ?? {};
   if (facts.pods.size < active + terminating + succeeded + failed) return;
   const withPods = fromIndexes([...facts.pods.values()].flatMap((pod) => taskOfIndex(facts, pod.index) ?? []));
