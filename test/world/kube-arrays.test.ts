@@ -5,7 +5,15 @@ import { JOB_LABEL } from '@switchyard/agent-k8s/names.ts';
 import { count, formatRangeSet, fromIndexes, indexes, rangeSet } from '@switchyard/core/spec/range-set.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { failingTasks } from '../k8s/failing-tasks.ts';
-import { JOBS, type KubeSite, payload, SHARED, sharedFolder, startKubeSite } from '../k8s/kube-site.ts';
+import {
+  JOBS,
+  type KubeSite,
+  payload,
+  SHARED,
+  type SharedFolder,
+  sharedFolder,
+  startKubeSite,
+} from '../k8s/kube-site.ts';
 import { kubernetesAvailable } from '../k8s/testbed.ts';
 import { mostRunning, type PodChange, watchPods } from '../k8s/watch-pods.ts';
 import { yard } from '../k8s/yard.ts';
@@ -18,11 +26,12 @@ const REAL = { kubernetes: { pool: 'real' } };
 const SIMULATED = { kubernetes: { pool: 'simulated' } };
 
 describe.skipIf(!kubernetes.ok)(`arrays and jobs of several nodes on Kubernetes (${kubernetes.why})`, () => {
-  const shared = sharedFolder();
+  let shared: SharedFolder;
   let federation: Federation;
   let site: KubeSite;
 
   beforeAll(async () => {
+    shared = sharedFolder();
     site = await startKubeSite({ name: 'arrays' }, shared);
     await site.kube.startDns();
     for (const name of ['n1', 'n2'])
@@ -39,7 +48,7 @@ describe.skipIf(!kubernetes.ok)(`arrays and jobs of several nodes on Kubernetes 
   afterAll(async () => {
     await federation?.close();
     await site?.close();
-    shared.remove();
+    shared?.remove();
   });
 
   const ended = (number: number, timeoutMs = 180_000) =>

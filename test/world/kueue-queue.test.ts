@@ -1,6 +1,14 @@
 import { RUN_LABEL } from '@switchyard/agent-k8s/names.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { JOBS, type KubeSite, payload, SHARED, sharedFolder, startKubeSite } from '../k8s/kube-site.ts';
+import {
+  JOBS,
+  type KubeSite,
+  payload,
+  SHARED,
+  type SharedFolder,
+  sharedFolder,
+  startKubeSite,
+} from '../k8s/kube-site.ts';
 import { kubernetesAvailable } from '../k8s/testbed.ts';
 import { yard } from '../k8s/yard.ts';
 import { ENDED } from '../support/api.ts';
@@ -13,11 +21,12 @@ const API = '/apis/kueue.x-k8s.io/v1beta1';
 
 /** A node that has room for all, behind a ClusterQueue that has quota for one job at a time. */
 describe.skipIf(!kubernetes.ok)(`a queue of Kueue that fits one job of three (${kubernetes.why})`, () => {
-  const shared = sharedFolder();
+  let shared: SharedFolder;
   let federation: Federation;
   let site: KubeSite;
 
   beforeAll(async () => {
+    shared = sharedFolder();
     site = await startKubeSite({ name: 'kueue' }, shared);
     await Promise.all([site.kube.addNode('n1', { cpus: 8, memoryMiB: 16_000 }), site.kube.startKueue()]);
     const resources = [
@@ -39,7 +48,7 @@ describe.skipIf(!kubernetes.ok)(`a queue of Kueue that fits one job of three (${
   afterAll(async () => {
     await federation?.close();
     await site?.close();
-    shared.remove();
+    shared?.remove();
   });
 
   test('three placed jobs run one after another, and yard show says which waits for what', async () => {

@@ -1,7 +1,15 @@
 import type { JobSpecInput } from '@switchyard/core/spec/job-spec.ts';
 import { count, rangeSet } from '@switchyard/core/spec/range-set.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { JOBS, type KubeSite, payload, SHARED, sharedFolder, startKubeSite } from '../k8s/kube-site.ts';
+import {
+  JOBS,
+  type KubeSite,
+  payload,
+  SHARED,
+  type SharedFolder,
+  sharedFolder,
+  startKubeSite,
+} from '../k8s/kube-site.ts';
 import { kubernetesAvailable } from '../k8s/testbed.ts';
 import { yard } from '../k8s/yard.ts';
 import { type SlurmCluster, slurmAvailable, startSlurmCluster } from '../slurm/testbed.ts';
@@ -56,12 +64,13 @@ const SORTS: readonly Sort[] = [
 describe.skipIf(!slurm.ok || !kubernetes.ok)(
   `two Slurm clusters, a Kubernetes and a local one behind one endpoint (${slurm.why} ${kubernetes.why})`,
   () => {
-    const shared = sharedFolder();
+    let shared: SharedFolder;
     let federation: Federation;
     let site: KubeSite;
     const slurms: SlurmCluster[] = [];
 
     beforeAll(async () => {
+      shared = sharedFolder();
       site = await startKubeSite({ name: 'mixed' }, shared);
       const nodes = ['n1', 'n2'].map((name) => site.kube.addNode(name, { cpus: 8, memoryMiB: 16_000 }));
       for (const name of SLURMS)
@@ -79,7 +88,7 @@ describe.skipIf(!slurm.ok || !kubernetes.ok)(
       await federation?.close();
       for (const cluster of slurms) await cluster.stop();
       await site?.close();
-      shared.remove();
+      shared?.remove();
     });
 
     const ended = async (numbers: ReadonlySet<number>) => {
