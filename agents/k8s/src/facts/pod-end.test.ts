@@ -9,6 +9,12 @@ const setting: PodSetting = {
 };
 const on = { node: 'n1' };
 const killed = exited(137);
+const unmade = (why: string) => ({
+  terminated: {
+    ...{ exitCode: 128, reason: 'StartError', message: `failed to create containerd task: ${why}` },
+    ...{ startedAt: '1970-01-01T00:00:00Z', finishedAt: sec(3) },
+  },
+});
 const running = { running: { startedAt: sec(2) } };
 
 describe('the end of a pod', () => {
@@ -29,6 +35,16 @@ describe('the end of a pod', () => {
     ],
     ['exit code', { ...on, phase: 'Failed', state: exited(3) }, { reason: 'exit_code', exitCode: 3 }],
     ['exit code 128', { ...on, phase: 'Failed', state: exited(128) }, { reason: 'exit_code', exitCode: 128 }],
+    [
+      'container that a kubelet was killed over',
+      { ...on, phase: 'Failed', state: unmade('failed to create shim task: context canceled: unknown') },
+      { outcome: 'refused', reason: 'rejected' },
+    ],
+    [
+      'container that cannot be made',
+      { ...on, phase: 'Failed', state: unmade('exec: "nothing": executable file not found in $PATH') },
+      { outcome: 'failed', reason: 'exit_code', exitCode: 128 },
+    ],
     ['signal', { ...on, phase: 'Failed', state: exited(139) }, { reason: 'signal', signal: 'SEGV' }],
     [
       'exit code above all signals',

@@ -90,9 +90,21 @@ function exitEnd({ container }: PodFacts): End {
   if (container.kind !== 'terminated') return unknownEnd('its container left no exit code');
   const { exitCode, message } = container;
   if (exitCode === 0) return { outcome: 'succeeded', exitCode: 0 };
+  if (wasLeftUnmade(container))
+    return { outcome: 'refused', reason: 'rejected', detail: `its container was not made: ${message}` };
   const exit = exitOf(container);
   const detail = message === '' ? {} : { detail: message };
   return { outcome: 'failed', reason: exit.signal === undefined ? 'exit_code' : 'signal', ...detail, ...exit };
+}
+
+/** Whoever made the container went away before its first process could run: as with a kubelet that is killed. */
+function wasLeftUnmade({
+  reason,
+  message,
+  startedAtMs,
+}: Extract<PodFacts['container'], { kind: 'terminated' }>): boolean {
+  const isUnmade = reason === 'StartError' && startedAtMs === 0;
+  return isUnmade && /^failed to create containerd task:.*context canceled/.test(message);
 }
 
 /** Pushed out by the cluster: the words of DisruptionTarget, and the kubelet's own. */
