@@ -9,10 +9,10 @@ export type Fault =
   | { readonly kind: 'drop_reply' }
   /** It is carried out, and answered with this status instead. */
   | { readonly kind: 'answer_after'; readonly status: number }
-  | { readonly kind: 'refuse'; readonly status: 429 | 500 | 503 | 504; readonly retryAfterSeconds?: number }
-  /** A watch: its connection breaks after so many bytes, wherever that is in an event. */
-  | { readonly kind: 'cut_after'; readonly bytes: number }
-  /** A list: the answer of the last list of the same path, as a lagging cache gives it. */
+  | { readonly kind: 'refuse'; readonly status: 410 | 429 | 500 | 503 | 504; readonly retryAfterSeconds?: number }
+  /** Its connection breaks after so many bytes of the answer, wherever that is in an event; or after a while, if they do not come. */
+  | { readonly kind: 'cut_after'; readonly bytes: number; readonly ms?: number }
+  /** A list: the answer of an earlier list of the same path, as a lagging cache gives it; the true one, while there is none. */
   | { readonly kind: 'stale' };
 
 export type Asked = {
@@ -27,7 +27,7 @@ export type FaultProxy = {
   readonly url: string;
   /** Asked for every request; null lets it pass. */
   decide: (asked: Asked) => Fault | null;
-  /** How often each `verb resource` was asked, and how often each fault was made of it. */
+  /** How often each `verb resource` was asked, and how often each fault was made of it, as `fault verb resource`. */
   readonly asked: Map<string, number>;
   readonly faults: Map<string, number>;
   close(): Promise<void>;
@@ -60,42 +60,61 @@ export async function startFaultProxy(server: { url: string; certFile: string; k
     const fault = proxy.decide(asked);
     const name = `${asked.verb} ${asked.resource}`;
     count(proxy.asked, name);
-    if (fault) count(proxy.faults, `${fault.kind} ${name}`);
+    const made = (done: Fault) => {
+      count(proxy.faults, `${done.kind} ${name}`);
+      if ('status' in done) count(proxy.faults, `${done.kind} ${done.status}`);
+    };
     const body = await whole(request);
+    const old = fault?.kind === 'stale' ? lists.get(asked.path) : undefined;
+    if (fault?.kind === 'refuse' || (fault && old)) made(fault);
     if (fault?.kind === 'refuse') return refuse(response, fault.status, fault.retryAfterSeconds);
-    if (fault?.kind === 'stale' && lists.has(asked.path)) return sendJson(response, 200, lists.get(asked.path)!);
-    const answer = await forward(request, body);
+    if (old) return sendJson(response, 200, old);
+    const answer = await forward(request, response, body);
     if (fault?.kind === 'drop_reply' || fault?.kind === 'answer_after') {
-      await whole(answer);
-      return fault.kind === 'drop_reply' ? response.destroy() : refuse(response, fault.status);
+      // A watch has no end to wait for; with its first byte it has been carried out.
+      if (isEndless(asked)) answer.destroy();
+      else await whole(answer);
+      made(fault);
+      return fault.kind === 'drop_reply' ? void response.destroy() : refuse(response, fault.status);
     }
-    if (asked.verb === 'list') return sendList(asked.path, answer, response);
+    const cut = fault?.kind === 'cut_after' ? fault : undefined;
+    const wasCut = () => {
+      if (cut && !response.destroyed) made(cut);
+      response.destroy();
+    };
     response.writeHead(answer.statusCode ?? 502, answer.headers);
-    let left = fault?.kind === 'cut_after' ? fault.bytes : Number.POSITIVE_INFINITY;
-    response.on('close', () => answer.destroy());
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      response.write(chunk.subarray(0, left));
-      left -= chunk.length;
-      if (left <= 0) return response.destroy();
+    const impatient = cut?.ms === undefined ? undefined : setTimeout(wasCut, cut.ms);
+    const kept: Buffer[] = [];
+    let left = cut?.bytes ?? Number.POSITIVE_INFINITY;
+    try {
+      for await (const chunk of answer as AsyncIterable<Buffer>) {
+        if (asked.verb === 'list') kept.push(chunk);
+        // Written before it is cut, so that a half event arrives as such.
+        const last = left <= chunk.length;
+        await new Promise<unknown>((resolve) => response.write(chunk.subarray(0, left), resolve));
+        left -= chunk.length;
+        if (last) return wasCut();
+      }
+    } finally {
+      clearTimeout(impatient);
     }
+    if (asked.verb === 'list' && answer.statusCode === 200) keepList(asked.path, Buffer.concat(kept));
     response.end();
   };
 
-  const sendList = async (path: string, answer: IncomingMessage, response: ServerResponse) => {
-    const body = await whole(answer);
-    if (answer.statusCode === 200 && !lists.has(path)) lists.set(path, body);
+  const keepList = (path: string, body: Buffer) => {
+    if (!lists.has(path)) lists.set(path, body);
     if (lists.size > OLD_LISTS) lists.delete(lists.keys().next().value!);
-    sendJson(response, answer.statusCode ?? 502, body);
   };
 
-  const forward = (request: IncomingMessage, body: Buffer) =>
+  const forward = (request: IncomingMessage, response: ServerResponse, body: Buffer) =>
     new Promise<IncomingMessage>((resolve, reject) => {
       const { host: _, 'accept-encoding': __, ...headers } = request.headers;
       const onward = httpsRequest(new URL(request.url ?? '/', server.url), {
         ...{ method: request.method, headers, agent, rejectUnauthorized: false },
       });
       onward.on('response', resolve).on('error', reject).end(body);
-      request.socket.on('close', () => onward.destroy());
+      response.on('close', () => onward.destroy());
     });
 
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
@@ -106,11 +125,17 @@ export async function startFaultProxy(server: { url: string; certFile: string; k
 function askedOf(method: string, target: string): Asked {
   const { pathname, searchParams } = new URL(target, 'https://server');
   const parts = pathname.split('/').filter(Boolean);
+  if (parts[0] !== 'api' && parts[0] !== 'apis') return { verb: 'get', resource: pathname, path: target };
   const rest = parts.slice(parts[0] === 'api' ? 2 : 3);
   const [resource = '', name, sub] = rest[0] === 'namespaces' && rest.length > 2 ? rest.slice(2) : rest;
   const reads = searchParams.get('watch') ? 'watch' : name === undefined ? 'list' : 'get';
   const verbs: Record<string, string> = { GET: reads, POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
   return { verb: verbs[method] ?? method, resource: sub ? `${resource}/${sub}` : resource, path: target };
+}
+
+/** Watches, and outputs that are followed. */
+function isEndless({ verb, path }: Asked): boolean {
+  return verb === 'watch' || /[?&]follow=/.test(path);
 }
 
 async function whole(stream: IncomingMessage): Promise<Buffer> {
