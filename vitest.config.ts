@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+/** Clusters with a network and control groups of their own, which leave room for a second one on two processors. */
+const kubernetes = ['test/k8s/**/*.test.ts', 'test/world/{kube-*,kueue-*,mixed-*}.test.ts'];
 const everywhere = ['**/node_modules/**', '**/dist/**'];
 
 export default defineConfig({
@@ -23,10 +25,22 @@ export default defineConfig({
         test: {
           name: 'world',
           include: ['test/**/*.test.ts'],
-          exclude: everywhere,
+          exclude: [...everywhere, ...kubernetes],
           testTimeout: 300_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'kubernetes',
+          include: kubernetes,
+          exclude: everywhere,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -74,7 +74,7 @@ describe.skipIf(!kubernetes.ok)(`arrays and jobs of several nodes on Kubernetes 
       native: SIMULATED,
       array: { tasks: '0-999', maxRunning: 50 },
     });
-    const end = await ended(job.number, 280_000);
+    const end = await ended(job.number, 540_000);
     await until('the API server has told the last end', () => seenEnds(watch.changes).size === 1000, {
       describe: () => formatRangeSet(fromIndexes(seenEnds(watch.changes).keys())),
     });

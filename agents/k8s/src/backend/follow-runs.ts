@@ -128,6 +128,7 @@ function nextDueMs(state: KubeState, run: Tracked, nowMs: number): number {
     if (isOver(pod) || pod.gone) continue;
     times.push(troubleDueMs(state, pod), lostNodeDueMs(pod, state.config.lostNodeSeconds * 1000));
   }
-  const coming = times.filter((ms) => ms > 0 && Number.isFinite(ms));
+  // What is past was looked at just now, and is looked at again when it changes or when a failed work may be repeated.
+  const coming = times.filter((ms) => ms > nowMs && Number.isFinite(ms));
   return coming.length === 0 ? 0 : Math.max(nowMs + 200, Math.min(...coming));
 }
