@@ -83,6 +83,8 @@ export async function startFaultProxy(server: { url: string; certFile: string; k
       response.destroy();
     };
     response.writeHead(answer.statusCode ?? 502, answer.headers);
+    // A watch without events has been opened all the same.
+    response.flushHeaders();
     const impatient = cut?.ms === undefined ? undefined : setTimeout(wasCut, cut.ms);
     const kept: Buffer[] = [];
     let left = cut?.bytes ?? Number.POSITIVE_INFINITY;
