@@ -55,7 +55,12 @@ async function make(state: KubeState, run: Tracked, order: RunOrder): Promise<Ru
   const copies = Array.from({ length: options.faults?.copies ?? 1 }, () => create(state, run, prepared.job));
   const answers = await Promise.all(copies);
   const answer = answers.find(({ kind }) => kind === 'made') ?? answers[0]!;
-  if (answer.kind === 'made') return adopt(state, run, answer.job);
+  if (answer.kind === 'made') {
+    const status = await adopt(state, run, answer.job);
+    const made = state.runs.get(order.runId);
+    if (made) made.facts.madeHere = true;
+    return status;
+  }
   if (answer.kind === 'refused') return refuse(state, run, answer.sentence);
   const { name } = prepared.job.metadata;
   const taken = await getJob(state.client, { namespace, name });

@@ -55,6 +55,8 @@ export type RunFacts = RunRecord & {
   cancelWanted: boolean;
   /** This agent has begun to take gates away: what is known of a gate may be older than that. */
   letGo: boolean;
+  /** This process made its Job: whatever was let go, it knows of. */
+  madeHere: boolean;
   asked: Asked | null;
   placed: boolean;
   submittedAtMs: number;
@@ -85,6 +87,7 @@ export function runFacts(record: RunRecord, namespace: string): RunFacts {
     lostPart: false,
     cancelWanted: false,
     letGo: false,
+    madeHere: false,
     asked: null,
     placed: false,
     submittedAtMs: 0,

@@ -98,3 +98,14 @@ test('facts are kept of our own only, found by the UID of the Job, and gone with
   expect(changed).toEqual(['j-ydtest-1', 'j-ydtest-1']);
   expect(kept.demandOf('jobs', 'night').waiting).toBe(1);
 });
+
+test('who moves up in the line is told, also when it is somebody else who leaves it', () => {
+  const { put, place, changed } = store();
+  const at = (second: number) => ({ created: `2026-11-21T16:00:0${second}Z` });
+  put(workload('theirs', at(1)), workload('ydtest-2', at(2)), workload('ydtest-3', at(3)));
+  expect([place('theirs'), place('ydtest-2'), place('ydtest-3')]).toEqual([1, 2, 3]);
+  changed.length = 0;
+  put(workload('theirs', { ...at(1), reserved: true }));
+  expect(changed.sort()).toEqual(['j-ydtest-2', 'j-ydtest-3']);
+  expect([place('ydtest-2'), place('ydtest-3')]).toEqual([1, 2]);
+});

@@ -33,32 +33,33 @@ export class WorkloadStore extends KeptSink<Workload, Kept> {
   readonly #demand = new Map<string, QueueDemand>();
   readonly #lines = new Map<string, Map<string, Kept>>();
   readonly #places = new Map<string, ReadonlyMap<string, number>>();
+  readonly #changed: (jobUid: string) => void;
 
   /**
    * @param settings.isOurs by the Job's name; whether it really is, its UID says when it is asked for
-   * @param settings.changed the Workload of this Job came, changed or went
+   * @param settings.changed the Workload of this Job came, changed or went, or has another place in its queue
    */
   constructor(settings: {
     readonly gpuResource: string;
     readonly isOurs: (jobName: string) => boolean;
     readonly changed: (jobUid: string) => void;
   }) {
-    const tell = ({ facts }: Kept) => facts?.owner && settings.changed(facts.owner.uid);
     super({
       keep: (workload) => kept(workload, settings),
       come: (one) => {
         this.#count(one, 1);
         if (one.facts?.owner) this.#ours.set(one.facts.owner.uid, one.facts);
-        tell(one);
+        this.#tell(one);
       },
       gone: (one) => {
         this.#count(one, -1);
         const owner = one.facts?.owner?.uid;
         if (owner === undefined || this.#ours.get(owner) !== one.facts) return;
         this.#ours.delete(owner);
-        tell(one);
+        this.#tell(one);
       },
     });
+    this.#changed = settings.changed;
   }
 
   /** Of the Job with this very UID. */
@@ -71,7 +72,8 @@ export class WorkloadStore extends KeptSink<Workload, Kept> {
     const line = `${namespace}/${queue}`;
     const places = this.#places.get(line) ?? firstPlaces(this.#lines.get(line)?.values() ?? []);
     this.#places.set(line, places);
-    return places.get(uid) ?? null;
+    const place = places.get(uid) ?? null;
+    return place !== null && place <= PLACES_TOLD ? place : null;
   }
 
   demandOf(namespace: string, queue: string): QueueDemand {
@@ -93,7 +95,16 @@ export class WorkloadStore extends KeptSink<Workload, Kept> {
     else if (line.get(one.uid) === one) line.delete(one.uid);
     if (line.size > 0) this.#lines.set(one.queue, line);
     else this.#lines.delete(one.queue);
+    const placed = this.#places.get(one.queue);
     this.#places.delete(one.queue);
+    for (const uid of placed?.keys() ?? []) {
+      const other = line.get(uid);
+      if (other && other.uid !== one.uid) this.#tell(other);
+    }
+  }
+
+  #tell({ facts }: Kept): void {
+    if (facts?.owner) this.#changed(facts.owner.uid);
   }
 }
 
@@ -116,14 +127,14 @@ function kept(
   };
 }
 
-/** The first few, without sorting all: a long line changes with every job that enters it. */
+/** The first few and the next one, which may become one of them, without sorting all: a long line changes with every job. */
 function firstPlaces(line: Iterable<Kept>): ReadonlyMap<string, number> {
   const first: Kept[] = [];
   for (const one of line) {
-    if (first.length === PLACES_TOLD && comesBefore(one, first[PLACES_TOLD - 1]!) > 0) continue;
+    if (first.length > PLACES_TOLD && comesBefore(one, first[PLACES_TOLD]!) > 0) continue;
     const at = first.findIndex((other) => comesBefore(one, other) < 0);
     first.splice(at < 0 ? first.length : at, 0, one);
-    first.length = Math.min(first.length, PLACES_TOLD);
+    first.length = Math.min(first.length, PLACES_TOLD + 1);
   }
   return new Map(first.map(({ uid }, index) => [uid, index + 1]));
 }
