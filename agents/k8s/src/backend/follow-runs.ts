@@ -1,8 +1,8 @@
-import { difference } from '@switchyard/core/spec/range-set.ts';
+import { difference, fromIndexes } from '@switchyard/core/spec/range-set.ts';
 import { firstBoundMs, isLetGo, isWhole, whatIsMissing } from '../facts/gang.ts';
 import { lostNodeDueMs } from '../facts/pod-end.ts';
 import { isOver, type PodFacts } from '../facts/pod-facts.ts';
-import { hasEnded, openTasks, type RunFacts, tasksOf } from '../facts/run-facts.ts';
+import { hasEnded, openTasks, type RunFacts, taskOfIndex, tasksOf } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
 import { inBackground, isRested } from './background.ts';
 import { confirmRun } from './confirm-run.ts';
@@ -10,8 +10,10 @@ import { giveBackGang, letGangGo, nameNodes } from './gang-work.ts';
 import { killRun } from './kill-run.ts';
 import { type KubeState, noteChange, type Tracked } from './kube-state.ts';
 import { rejectPods } from './reject-pods.ts';
+import { takeBack } from './take-back.ts';
 
 const KILL_AGAIN_MS = 15_000;
+const TAKE_BACK_AGAIN_MS = 2000;
 
 /** Looks at every run of which something was heard or whose time has come, and starts what is to be done about it. */
 export function followRuns(state: KubeState): void {
@@ -62,10 +64,26 @@ function work(state: KubeState, run: Tracked, nowMs: number): Work[] {
     else if (!isLetGo(facts) && nowMs >= gangDueMs(state, facts))
       want('give back', () => giveBackGang(state, run, whatIsMissing(facts)));
   }
+  if (isHalfTakenBack(facts)) want('take back', () => takeRestBack(state, run));
   if (inTrouble(state, facts, nowMs).length > 0)
     want('reject', () => rejectPods(state, run, () => inTrouble(state, facts, state.now())));
   if (mustEnd(facts) && nowMs - run.killedAtMs >= KILL_AGAIN_MS) want('kill', () => killRun(state, run));
   return wanted;
+}
+
+/** An agent that starts again finds the wish on the Job: whoever had it may have been told already that it came true. */
+function isHalfTakenBack(facts: RunFacts): boolean {
+  if (facts.asked === null || facts.gang > 0 || !facts.job?.gated || facts.job.finished) return false;
+  const bound = [...facts.pods.values()]
+    .filter(({ node }) => node !== '')
+    .flatMap(({ index }) => taskOfIndex(facts, index) ?? []);
+  return difference(openTasks(facts), fromIndexes(bound)).length > 0;
+}
+
+async function takeRestBack(state: KubeState, run: Tracked): Promise<void> {
+  const { asked } = run.facts;
+  if (asked) await takeBack(state, run, asked);
+  run.notBefore.set('take back', state.now() + TAKE_BACK_AGAIN_MS);
 }
 
 function mustEnd({ cancelWanted, lostPart }: RunFacts): boolean {

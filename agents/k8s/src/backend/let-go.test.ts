@@ -58,6 +58,16 @@ test('an old list after a restart lets nothing go that was taken back before', a
   expect(asked('PATCH')).toEqual([]);
 });
 
+test('what was taken back without a pod is still taken back after a restart, without being asked again', async () => {
+  await backend.close();
+  cluster.put(PATH, { metadata: { annotations: { [WITHDRAW_ASKED_ANNOTATION]: 'withdraw' } } });
+  backend = await open();
+  await vi.waitFor(async () => {
+    await backend.observe();
+    expect((await backend.inventory(0))[0]?.status.ends).toMatchObject([{ outcome: 'withdrawn', tasks: '0' }]);
+  }, 15_000);
+});
+
 test('a withdrawal that comes too late leaves word of what it came too late for', async () => {
   cluster.putPod(job(), 'one', { spec: { nodeName: 'n1' }, status: { phase: 'Running', containerStatuses: RUNS } });
   expect(await backend.withdraw(order.runId)).toMatchObject({ started: '0', ends: [] });

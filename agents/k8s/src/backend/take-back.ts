@@ -102,7 +102,8 @@ async function takePodlessBack(state: KubeState, facts: RunFacts): Promise<void>
   const { active = 0, terminating = 0, succeeded = 0, failed = 0 } = job.status ?? {};
   if (facts.pods.size < active + terminating + succeeded + failed) return;
   const withPods = fromIndexes([...facts.pods.values()].flatMap((pod) => taskOfIndex(facts, pod.index) ?? []));
-  noteEnd(facts, difference(openTasks(facts), withPods), notStarted(facts.asked));
+  const mayHaveRun = union(withPods, facts.started, facts.job.lost);
+  noteEnd(facts, difference(openTasks(facts), mayHaveRun), notStarted(facts.asked));
 }
 
 /** Alive, and surely not started. */
