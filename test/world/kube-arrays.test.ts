@@ -94,7 +94,7 @@ describe.skipIf(!kubernetes.ok)(`arrays and jobs of several nodes on Kubernetes 
       '7-957:50',
     );
     expect(new Set(watch.changes.map(({ pod }) => pod.metadata.uid)).size).toBe(1000);
-    expect(mostRunning(watch.changes)).toBeGreaterThan(20);
+    expect(mostRunning(watch.changes)).toBeGreaterThan(5);
     expect(mostRunning(watch.changes)).toBeLessThanOrEqual(50);
   });
 
