@@ -169,6 +169,7 @@ describe.skipIf(!kubernetes.ok)(`manifests on a real Kubernetes (${kubernetes.wh
       nodeNameOf(job.metadata.name, 1),
     ]);
     expect(new Set(pods.map(({ spec }) => spec.nodeName)).size).toBe(2);
+    // Both run: a launcher that does not wait would have started its payload by then.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     expect(() => readFileSync(join(shared, 'started-0'))).toThrow('ENOENT');
     const go = { metadata: { annotations: { [GO_ANNOTATION]: 'now' } } };

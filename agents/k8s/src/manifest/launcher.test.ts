@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatRangeSet, fromIndexes, indexes, type RangeSet } from '@switchyard/core/spec/range-set.ts';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GO_PATH } from '../names.ts';
 import { commandOf, LAUNCHER, NOT_LAUNCHED_EXIT } from './launcher.ts';
 import { makeOrder } from './testing/make-order.ts';
@@ -55,6 +55,14 @@ describe.each(present)('the launcher under $name', ({ argv }) => {
 
   function argumentsFor(tasks: string, wait: number, payload: readonly string[]) {
     return [...argv.slice(1), '-c', text, 'yard', tasks, String(wait), ...payload];
+  }
+
+  /** It waits once it catches TERM (bit 15 of SigCgt, proc(5)), which it does for nothing else. */
+  function startWaiting(payload: readonly string[]) {
+    const child = spawn(argv[0]!, argumentsFor('', 60, payload), { stdio: ['ignore', 'pipe', 'inherit'] });
+    const caught = () => BigInt(`0x${/SigCgt:\s*(\w+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]}`);
+    const waits = () => vi.waitFor(() => expect(caught() & (1n << 14n)).not.toBe(0n), 10_000);
+    return { child, waits };
   }
 
   function run(tasks: string, index: string | undefined, payload: readonly string[], wait = 0) {
@@ -137,14 +145,12 @@ describe.each(present)('the launcher under $name', ({ argv }) => {
   });
 
   it('lets a node of a gang wait for the word to go', async () => {
-    const child = spawn(argv[0]!, argumentsFor('', 60, ['sh', '-c', 'cat "$0"; exit 5', join(folder, 'go')]), {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const { child, waits } = startWaiting(['sh', '-c', 'cat "$0"; exit 5', join(folder, 'go')]);
     let output = '';
     child.stdout.on('data', (data) => {
       output += data;
     });
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await waits();
     expect(child.exitCode).toBeNull();
     writeFileSync(join(folder, 'go'), 'now');
     expect(await once(child, 'exit')).toEqual([5, null]);
@@ -158,10 +164,8 @@ describe.each(present)('the launcher under $name', ({ argv }) => {
   });
 
   it('ends at TERM while it waits, even as the first process of a container', async () => {
-    const child = spawn(argv[0]!, argumentsFor('', 60, ['touch', join(folder, 'started')]), {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { child, waits } = startWaiting(['touch', join(folder, 'started')]);
+    await waits();
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([143, null]);
     expect(() => readFileSync(join(folder, 'started'))).toThrow();
@@ -169,8 +173,9 @@ describe.each(present)('the launcher under $name', ({ argv }) => {
 
   it('leaves the payload no ignored and no caught signals', async () => {
     writeFileSync(join(folder, 'go'), 'now');
-    const child = spawn(argv[0]!, argumentsFor('', 60, ['sleep', '60']), { stdio: ['ignore', 'pipe', 'inherit'] });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const payload = ['sh', '-c', 'echo started; exec sleep 60'];
+    const child = spawn(argv[0]!, argumentsFor('', 60, payload), { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([null, 'SIGTERM']);
   });
