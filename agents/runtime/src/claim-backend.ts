@@ -10,10 +10,12 @@ import { killLeftovers, killRun } from './kill-run.ts';
 import { createLimiter } from './limiter.ts';
 import { createListingTrust } from './listing-trust.ts';
 import { observeRuns } from './observe-runs.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { nextPollMs } from './poll-pace.ts';
 import { readClaims } from './read-claims.ts';
 import { readOutput } from './read-output.ts';
 import { listRunIds, loadRun } from './run-files.ts';
+import { seldom } from './seldom.ts';
 import { stateBirthMs } from './state-birth.ts';
 import { submitRun } from './submit-run.ts';
 import { hasEnded, openTasks, statusOf, type TrackedRun } from './tracked-run.ts';
@@ -24,7 +26,6 @@ const GRACE_MS = 90_000;
 const BELIEVED_AFTER_GRACES = 10;
 /** A shared file system answers several at a time. */
 const CONCURRENT_LOADS = 16;
-const WARN_AGAIN_MS = 600_000;
 const ONE_OUTPUT = 'this cluster writes what all nodes of a job say into one output: read it without a rank';
 
 /**
@@ -38,7 +39,8 @@ export async function claimBackend(options: ClaimBackendOptions): Promise<Backen
     kind: options.queue.kind,
     fingerprint: () => options.queue.fingerprint(),
     capacity: () => options.queue.capacity(),
-    submit: (order, { observedBefore }) => once(state, order.runId, () => submitRun(state, order, observedBefore)),
+    submit: (order, { observedBefore }) =>
+      oneAtATime(state.submits, order.runId, () => submitRun(state, order, observedBefore)),
     observe: () => observeRuns(state),
     withdraw: (runId) => withdraw(state, runId),
     cancel: (runId) => cancel(state, runId),
@@ -102,26 +104,6 @@ function wasListed({ options, now }: BackendState, run: TrackedRun): boolean {
   return run.claims.size > 0 || (run.nativeId !== '' && run.nativeSubmittedAtMs < judgedByNowMs);
 }
 
-/** The same trouble comes back with every listing: a sentence is said again only after a while. */
-function seldom(warn: (sentence: string) => void, now: () => number): (sentence: string) => void {
-  const said = new Map<string, number>();
-  return (sentence) => {
-    for (const [other, atMs] of said) if (now() - atMs > WARN_AGAIN_MS) said.delete(other);
-    if (said.has(sentence)) return;
-    said.set(sentence, now());
-    warn(sentence);
-  };
-}
-
-/** An Offer that is repeated while the first is under way waits for the same answer. */
-async function once(state: BackendState, runId: string, work: () => Promise<RunStatus>): Promise<RunStatus> {
-  const before = state.submits.get(runId);
-  if (before) return before;
-  const mine = work().finally(() => state.submits.delete(runId));
-  state.submits.set(runId, mine);
-  return mine;
-}
-
 async function withdraw(state: BackendState, runId: string): Promise<RunStatus> {
   const run = state.runs.get(runId);
   if (!run) return neverHere(state, runId, withdraw);
@@ -148,7 +130,7 @@ async function cancel(state: BackendState, runId: string): Promise<RunStatus> {
 /** An Offer of the same run may be at its very beginning: first the one, then the other. */
 async function neverHere(state: BackendState, runId: string, again: typeof withdraw): Promise<RunStatus> {
   const submitting = state.submits.get(runId);
-  if (!submitting) return once(state, runId, () => withdrawUnknown(state, runId));
+  if (!submitting) return oneAtATime(state.submits, runId, () => withdrawUnknown(state, runId));
   await submitting.catch(() => {});
   return again(state, runId);
 }

@@ -9,6 +9,7 @@ import { kueuePath } from '../kueue/detect-kueue.ts';
 import type { ClusterQueue, Cohort, LocalQueue } from '../kueue/kueue-types.ts';
 import { queuePools } from '../kueue/queue-pools.ts';
 import { namespacesOf, queuesOf } from '../manifest/binding.ts';
+import { objectPath } from '../object-path.ts';
 import { isKube } from './kube-objects.ts';
 import type { KubeState } from './kube-state.ts';
 import { ofLiveNamespaces } from './live-namespaces.ts';
@@ -60,7 +61,7 @@ async function start(state: KubeState, store: CapacityStore): Promise<Started> {
   const { client, config } = state;
   const { gitVersion } = await client.request<{ gitVersion: string }>({ verb: 'GET', path: '/version' });
   const namespaces = namespacesOf(config);
-  const own = (kind: string) => namespaces.map((namespace) => `/api/v1/namespaces/${namespace}/${kind}`);
+  const own = (kind: string) => namespaces.map((namespace) => objectPath('/api/v1', namespace, kind));
   const [nodes, podsOfAll, quotas] = await Promise.all([
     maySee(client, '/api/v1/nodes'),
     maySee(client, '/api/v1/pods'),

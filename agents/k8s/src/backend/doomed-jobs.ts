@@ -1,5 +1,5 @@
 import { deleteJob } from './kube-objects.ts';
-import type { Doomed, KubeState, Tracked } from './kube-state.ts';
+import { type Doomed, type KubeState, quietFromMs, type Tracked } from './kube-state.ts';
 
 const FIRST_PAUSE_MS = 2000;
 const LONGEST_PAUSE_MS = 300_000;
@@ -10,7 +10,7 @@ const LONGEST_PAUSE_MS = 300_000;
  */
 export function doom(state: KubeState, job: Pick<Doomed, 'namespace' | 'name' | 'uid'>, run?: Tracked): void {
   if (job.uid === '' || state.doomed.has(job.uid)) return;
-  const quietMs = Math.max(state.startedMs + state.patience.lateCreateMs, run?.unclearUntilMs ?? 0);
+  const quietMs = quietFromMs(state, run);
   const doomed: Doomed = { ...job, notBeforeMs: quietMs, failures: 0 };
   state.doomed.set(job.uid, doomed);
   if (state.now() >= quietMs) void execute(state, doomed);

@@ -1,7 +1,7 @@
 import { difference, fromIndexes } from '@switchyard/core/spec/range-set.ts';
 import { firstBoundMs, isLetGo, isWhole, whatIsMissing } from '../facts/gang.ts';
 import { lostNodeDueMs } from '../facts/pod-end.ts';
-import { isOver, type PodFacts } from '../facts/pod-facts.ts';
+import { isLeaving, isOver, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded, openTasks, type RunFacts, taskOfIndex, tasksOf } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
 import { inBackground, isRested } from './background.ts';
@@ -92,9 +92,7 @@ function mustEnd({ cancelWanted, lostPart }: RunFacts): boolean {
 
 /** Some pods of a gang have heard the word to go and this one has not. */
 function hasUntold(facts: RunFacts): boolean {
-  return [...facts.pods.values()].some(
-    (pod) => pod.goAtMs === 0 && !pod.gated && !pod.gone && pod.deletedAtMs === 0 && !isOver(pod),
-  );
+  return [...facts.pods.values()].some((pod) => pod.goAtMs === 0 && !pod.gated && !isLeaving(pod));
 }
 
 /** The Job is over, or gone, and of some tasks no pod is there that could say how they ended. */

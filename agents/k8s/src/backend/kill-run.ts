@@ -1,4 +1,4 @@
-import { isOver } from '../facts/pod-facts.ts';
+import { isLeaving } from '../facts/pod-facts.ts';
 import { hasEnded } from '../facts/run-facts.ts';
 import { deleteJob, deletePod } from './kube-objects.ts';
 import { inTurn, type KubeState, mayDeleteJobs, type Tracked } from './kube-state.ts';
@@ -14,7 +14,7 @@ export function killRun(state: KubeState, run: Tracked): Promise<void> {
     const { facts } = run;
     if (hasEnded(facts) || facts.jobUid === '') return;
     const { namespace, order, jobUid: uid } = facts;
-    const alive = [...facts.pods.values()].filter((pod) => !pod.gone && !isOver(pod) && pod.deletedAtMs === 0);
+    const alive = [...facts.pods.values()].filter((pod) => !isLeaving(pod));
     await Promise.all(
       alive.map(async ({ name, uid: podUid }) => {
         const answer = await deletePod(state.client, { namespace, name, uid: podUid });

@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Backend, RunStatus } from '@switchyard/agent-runtime/backend.ts';
 import { openForgottenLog } from '@switchyard/agent-runtime/forgotten-log.ts';
 import { createLimiter } from '@switchyard/agent-runtime/limiter.ts';
+import { oneAtATime } from '@switchyard/agent-runtime/one-at-a-time.ts';
+import { seldom } from '@switchyard/agent-runtime/seldom.ts';
 import { stateBirthMs } from '@switchyard/agent-runtime/state-birth.ts';
 import { withdrawUnknown } from '@switchyard/agent-runtime/withdraw-unknown.ts';
 import type { Event, Job, Pod } from '../api-types.ts';
@@ -10,12 +12,13 @@ import { statusOf } from '../facts/run-facts.ts';
 import { kubeFingerprint } from '../fingerprint.ts';
 import { namespacesOf } from '../manifest/binding.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '../names.ts';
+import { jobsPath, objectPath, podsPath } from '../object-path.ts';
 import { adoptArrivals } from './adopt-runs.ts';
 import { cancelStray } from './cancel-stray.ts';
 import { capacityWatch } from './capacity-watch.ts';
 import { followRuns } from './follow-runs.ts';
 import { forgetRuns, inventory } from './forget-runs.ts';
-import { jobsPath, podsPath } from './kube-objects.ts';
+
 import { type KubeBackendOptions, type KubeState, mayStillArrive, PATIENCE, type Tracked } from './kube-state.ts';
 import { ofLiveNamespaces } from './live-namespaces.ts';
 import { watchForNews } from './news.ts';
@@ -28,7 +31,6 @@ import { cancelRun, withdrawRun } from './withdraw-run.ts';
 const DELETES = 8;
 const LOOK_EVERY_MS = 20;
 const NEXT_OBSERVE_MS = 2000;
-const WARN_AGAIN_MS = 600_000;
 
 /**
  * A Kubernetes cluster as a Backend: one Job for each run, under the name that only this run has. Everything it knows is rebuilt
@@ -51,7 +53,7 @@ export async function kubeBackend(options: KubeBackendOptions): Promise<Backend>
     capacity: () => capacity.report(),
     submit: async (order, { observedBefore }) => {
       needsAnswer();
-      return once(state, order.runId, () => submitRun(state, order, observedBefore));
+      return oneAtATime(state.submits, order.runId, () => submitRun(state, order, observedBefore));
     },
     observe: async () => {
       needsAnswer();
@@ -135,7 +137,7 @@ function startInformers(state: KubeState): void {
       startInformer<Pod>({ client, path: podsPath(namespace), labelSelector, sink: podSink(state, namespace), log }),
       startInformer<Event>({
         client,
-        path: `/api/v1/namespaces/${namespace}/events`,
+        path: objectPath('/api/v1', namespace, 'events'),
         fieldSelector: 'reason=FailedCreate,involvedObject.kind=Job',
         sink: createFailureSink(state),
         log,
@@ -157,15 +159,6 @@ function whyNotReady(state: KubeState): string | null {
   return `the API server has not been heard for ${Math.round(silentMs / 1000)} s`;
 }
 
-/** An Offer that is repeated while the first is under way waits for the same answer. */
-async function once(state: KubeState, runId: string, work: () => Promise<RunStatus>): Promise<RunStatus> {
-  const before = state.submits.get(runId);
-  if (before) return before;
-  const mine = work().finally(() => state.submits.delete(runId));
-  state.submits.set(runId, mine);
-  return mine;
-}
-
 async function withKnown(
   state: KubeState,
   runId: string,
@@ -177,7 +170,7 @@ async function withKnown(
   const run = state.runs.get(runId);
   if (run) return act(state, run);
   const submitting = state.submits.get(runId);
-  if (!submitting) return once(state, runId, () => takeBackUnknown(state, runId));
+  if (!submitting) return oneAtATime(state.submits, runId, () => takeBackUnknown(state, runId));
   await submitting.catch(() => {});
   return withKnown(state, runId, act, needsAnswer);
 }
@@ -196,14 +189,3 @@ async function takeBackUnknown(state: KubeState, runId: string): Promise<RunStat
 
 /** There are no directories here that something could still start from. */
 const NOTHING_STORED = { removeUnstarted: async () => [] };
-
-/** The same trouble comes again and again: a sentence is said again only after a while. */
-function seldom(warn: (sentence: string) => void, now: () => number): (sentence: string) => void {
-  const said = new Map<string, number>();
-  return (sentence) => {
-    for (const [other, atMs] of said) if (now() - atMs > WARN_AGAIN_MS) said.delete(other);
-    if (said.has(sentence)) return;
-    said.set(sentence, now());
-    warn(sentence);
-  };
-}

@@ -2,18 +2,11 @@ import type { Job, KubeList, Pod, Service } from '../api-types.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { KubeError, type KubeErrorKind } from '../client/kube-error.ts';
 import { CONTROLLER_UID_LABEL, GO_ANNOTATION, WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
+import { jobsPath, objectPath, podsPath } from '../object-path.ts';
 
 /** The requests of the backend: one function for each, so that what the agent's rights must allow can be read here. */
 
 export type Place = { readonly namespace: string; readonly name: string };
-
-export function jobsPath(namespace: string, name?: string): string {
-  return path('/apis/batch/v1', namespace, 'jobs', name);
-}
-
-export function podsPath(namespace: string, name?: string): string {
-  return path('/api/v1', namespace, 'pods', name);
-}
 
 export function getJob(client: KubeClient, { namespace, name }: Place): Promise<Job | null> {
   return unless('not_found', client.request<Job>({ verb: 'GET', path: jobsPath(namespace, name) }));
@@ -138,7 +131,7 @@ export async function createService(client: KubeClient, service: Service): Promi
   const { namespace = '' } = service.metadata;
   const made = await unless(
     'already_exists',
-    client.request<Service>({ verb: 'POST', path: path('/api/v1', namespace, 'services'), body: service }),
+    client.request<Service>({ verb: 'POST', path: objectPath('/api/v1', namespace, 'services'), body: service }),
   );
   return made !== null;
 }
@@ -154,9 +147,4 @@ async function unless<Value>(kind: KubeErrorKind, answer: Promise<Value>): Promi
     if (isKube(error, kind)) return null;
     throw error;
   }
-}
-
-function path(api: string, namespace: string, kind: string, name?: string): string {
-  const object = name === undefined ? '' : `/${encodeURIComponent(name)}`;
-  return `${api}/namespaces/${encodeURIComponent(namespace)}/${kind}${object}`;
 }

@@ -158,9 +158,12 @@ export function inTurn<Result>(run: Tracked, work: () => Promise<Result>): Promi
 }
 
 /** While a late copy of a create may still arrive, its name must stay taken. */
+export function quietFromMs(state: KubeState, run?: Tracked): number {
+  return Math.max(state.startedMs + state.patience.lateCreateMs, run?.unclearUntilMs ?? 0);
+}
+
 export function mayDeleteJobs(state: KubeState, run?: Tracked): boolean {
-  const quietMs = Math.max(state.startedMs + state.patience.lateCreateMs, run?.unclearUntilMs ?? 0);
-  return state.now() >= quietMs;
+  return state.now() >= quietFromMs(state, run);
 }
 
 /** Until then a create of this run that nobody has answered may make its Job. */

@@ -3,7 +3,7 @@ import { difference, formatRangeSet, fromIndexes, intersection, union } from '@s
 import { isLetGo } from '../facts/gang.ts';
 import { type Asked, jobFacts } from '../facts/job-facts.ts';
 import { notStarted } from '../facts/pod-end.ts';
-import { isOver, type PodFacts } from '../facts/pod-facts.ts';
+import { isLeaving, isOver, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
 import { startClaimOf } from '../kueue/start-claim.ts';
@@ -108,7 +108,7 @@ async function takePodlessBack(state: KubeState, facts: RunFacts): Promise<void>
 
 /** Alive, and surely not started. */
 function removable(facts: RunFacts): PodFacts[] {
-  const alive = [...facts.pods.values()].filter((pod) => !pod.gone && !isOver(pod) && pod.deletedAtMs === 0);
+  const alive = [...facts.pods.values()].filter((pod) => !isLeaving(pod));
   return facts.gang > 0 ? alive : alive.filter(({ node }) => node === '');
 }
 

@@ -1,6 +1,6 @@
 import type { End } from '@switchyard/core/lifecycle/evidence.ts';
 import { notStarted, type PodSetting, podEnd } from './pod-end.ts';
-import { isOver, type PodFacts } from './pod-facts.ts';
+import { isLeaving, isOver, type PodFacts } from './pod-facts.ts';
 import { noteEnd, noteStart, type RunFacts } from './run-facts.ts';
 
 /** A gang is one task: it starts when its pods are let go, and ends when the last of them has. */
@@ -58,10 +58,6 @@ export function whatIsMissing(run: RunFacts): string {
 function reasonOf({ unschedulable, container, node }: PodFacts): string {
   if (node === '') return unschedulable || 'not yet scheduled';
   return container.kind === 'waiting' ? container.message || container.reason : 'being made';
-}
-
-function isLeaving(pod: PodFacts): boolean {
-  return pod.gone || pod.deletedAtMs > 0 || isOver(pod);
 }
 
 /** Nothing of it can be let go any more. */

@@ -128,6 +128,11 @@ export function isOver({ phase }: Pick<PodFacts, 'phase'>): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
 }
 
+/** Gone, on its way out, or at its end: nothing more comes of it. */
+export function isLeaving(pod: Pick<PodFacts, 'gone' | 'deletedAtMs' | 'phase'>): boolean {
+  return pod.gone || pod.deletedAtMs > 0 || isOver(pod);
+}
+
 /** Two looks did not find it any more, and nobody saw it go: after what is known of it, it may have been bound and have run. */
 export function wentUnseen(pod: Pick<PodFacts, 'gone' | 'deletedAtMs' | 'phase'>): boolean {
   return pod.gone && pod.deletedAtMs === 0 && !isOver(pod);

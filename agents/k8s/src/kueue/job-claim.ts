@@ -1,3 +1,4 @@
+import { jobsPath } from '../object-path.ts';
 import type { QueuedJob } from './kueue-types.ts';
 import { START_CLAIM_ANNOTATION } from './start-claim.ts';
 
@@ -17,10 +18,12 @@ export type JobName = { readonly namespace: string; readonly name: string; reado
 
 /** The Job as the server has it now (a read of the latest, not of its cache); null when it is gone. */
 export async function getJob(client: KueueClient, name: JobName): Promise<QueuedJob | null> {
-  return client.request<QueuedJob>({ verb: 'GET', path: jobPath(name) }).catch((error: { kind?: string }) => {
-    if (error.kind === 'not_found') return null;
-    throw error;
-  });
+  return client
+    .request<QueuedJob>({ verb: 'GET', path: jobsPath(name.namespace, name.name) })
+    .catch((error: { kind?: string }) => {
+      if (error.kind === 'not_found') return null;
+      throw error;
+    });
 }
 
 /**
@@ -39,7 +42,7 @@ export async function claimOnJob(
   return client
     .request<QueuedJob>({
       verb: 'PATCH',
-      path: jobPath(name),
+      path: jobsPath(name.namespace, name.name),
       contentType: 'application/merge-patch+json',
       body: { metadata: { uid: name.uid, resourceVersion, annotations: { [START_CLAIM_ANNOTATION]: text } } },
     })
@@ -47,8 +50,4 @@ export async function claimOnJob(
       if (error.kind === 'conflict' || error.kind === 'not_found') return null;
       throw error;
     });
-}
-
-function jobPath({ namespace, name }: JobName): string {
-  return `/apis/batch/v1/namespaces/${encodeURIComponent(namespace)}/jobs/${encodeURIComponent(name)}`;
 }

@@ -1,4 +1,5 @@
 import type { Pod } from '../api-types.ts';
+import { podsPath } from '../object-path.ts';
 import { claimOnJob, getJob, type JobName, type KueueClient } from './job-claim.ts';
 import type { QueuedJob } from './kueue-types.ts';
 import { type HoldReason, mayStart, podsToLetGo, START_GATE } from './start-claim.ts';
@@ -52,7 +53,7 @@ async function takeGateAway(client: KueueClient, { metadata }: Pod): Promise<str
   try {
     await client.request({
       verb: 'PATCH',
-      path: `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}`,
+      path: podsPath(metadata.namespace ?? '', metadata.name),
       contentType: 'application/strategic-merge-patch+json',
       body: { metadata: { uid: metadata.uid }, spec: { schedulingGates: [{ $patch: 'delete', name: START_GATE }] } },
     });

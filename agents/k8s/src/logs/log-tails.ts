@@ -1,6 +1,7 @@
 import type { LogTail } from '@switchyard/agent-runtime/backend.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { KubeError } from '../client/kube-error.ts';
+import { podsPath } from '../object-path.ts';
 import { BEGINNING } from './log-cursor.ts';
 import { LogNoise } from './log-lines.ts';
 import { openPodLog, type PodAddress } from './pod-log.ts';
@@ -82,7 +83,7 @@ async function isGone(client: Pick<KubeClient, 'request'>, pod: PodAddress, erro
   if (['not_found', 'gone', 'invalid', 'forbidden', 'server_error'].includes(error.kind)) return true;
   if (error.kind === 'unauthorized' || error.kind === 'too_many_requests') return false;
   // The server waits for the node, and we for the server: a node that is lost for good must not keep its runs for ever.
-  const path = `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`;
+  const path = podsPath(pod.namespace, pod.name);
   const answer = await client.request({ verb: 'GET', path, giveUpMs: 0 }).catch((problem: unknown) => problem);
   return !(answer instanceof KubeError) || answer.kind === 'not_found';
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeClient } from '../client/kube-client.ts';
 import { CONTAINER } from '../names.ts';
+import { podsPath } from '../object-path.ts';
 import { BEGINNING, type LinePlace, type LogCursor } from './log-cursor.ts';
 import { createLogLines, isSameLine, type LogLines, LogNoise } from './log-lines.ts';
 
@@ -46,7 +47,7 @@ export async function openPodLog(
   const { lines, since } = place;
   const stream = await client.stream({
     verb: 'GET',
-    path: `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}/log`,
+    path: `${podsPath(pod.namespace, pod.name)}/log`,
     query: {
       ...{ container: CONTAINER, timestamps: 'true' },
       ...(follow ? { follow: 'true' } : {}),
