@@ -14,7 +14,12 @@ export async function startHealthServer(port: number, problem: () => string | nu
     response.writeHead(what === null ? 404 : sentence === null ? 200 : 503, { 'content-type': 'text/plain' });
     response.end(what === null ? 'see /livez and /readyz\n' : `${sentence ?? 'ok'}\n`);
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, resolve));
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, resolve)).catch(
+    (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used: ${error.message}`;
+      throw new Error(`healthPort ${port} ${why}`, { cause: error });
+    },
+  );
   return {
     port: (server.address() as AddressInfo).port,
     close: async () => {

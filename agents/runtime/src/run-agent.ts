@@ -1,6 +1,6 @@
 import type { AgentConfig } from './agent-config.ts';
 import type { AgentKind } from './agent-kind.ts';
-import { startBrokerLink } from './broker-link/broker-link.ts';
+import { type BrokerLink, startBrokerLink } from './broker-link/broker-link.ts';
 import { channelCredentials } from './broker-link/credentials.ts';
 import { startHealthServer } from './health-server.ts';
 import { openHighestPlacement } from './highest-placement.ts';
@@ -20,30 +20,33 @@ export async function runAgent(config: AgentConfig, kind: AgentKind, log: Log = 
   for (const warning of config.warnings) log.warn(warning);
   // Before anything is touched: a configuration that can never connect should say so at once.
   channelCredentials(config);
-  const lock = await takeStateLock(config.stateDir);
+  const opened = new AsyncDisposableStack();
   try {
-    const { cluster, stateDir } = config;
+    const { cluster, stateDir, healthPort } = config;
+    const lock = await takeStateLock(stateDir);
+    opened.defer(() => lock.release());
+    // Before the link too: an agent that gives up its lock must not have taken any work.
+    let link: BrokerLink | null = null;
+    if (healthPort !== undefined) {
+      const health = await startHealthServer(healthPort, () => (link ? link.problem() : 'the agent is starting'));
+      opened.defer(() => health.close());
+    }
     const backend = await kind.openBackend(config, log.warn);
-    const link = startBrokerLink({
+    opened.defer(() => backend.close());
+    const highest = await openHighestPlacement(stateDir);
+    link = startBrokerLink({
       config: { ...config, filesystems: kind.filesystems(config) },
       backend,
       nativeOptions: allowedOptions(config.policy, kind.nativeOptions),
       version: AGENT_VERSION,
-      highest: await openHighestPlacement(stateDir),
+      highest,
       log,
     });
-    const health = config.healthPort === undefined ? null : await startHealthServer(config.healthPort, link.problem);
+    opened.defer(link.stop);
     log.info(`agent of ${cluster} (${kind.kind}), state in ${stateDir}`);
-    return {
-      stop: async () => {
-        await health?.close();
-        await link.stop();
-        await backend.close();
-        await lock.release();
-      },
-    };
+    return { stop: () => opened.disposeAsync() };
   } catch (error) {
-    await lock.release();
+    await opened.disposeAsync().catch((failure: Error) => log.warn(failure.message));
     throw error;
   }
 }
