@@ -16,6 +16,14 @@ export type ObjectMeta = {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly OwnerReference[];
   readonly finalizers?: readonly string[];
+  /** Who wrote what of it last, and when. */
+  readonly managedFields?: readonly ManagedFields[];
+};
+
+export type ManagedFields = {
+  readonly subresource?: string;
+  readonly time?: string;
+  readonly fieldsV1?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 };
 
 export type OwnerReference = {

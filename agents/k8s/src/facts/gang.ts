@@ -35,11 +35,9 @@ export function isLetGo(run: RunFacts): boolean {
   return [...run.pods.values()].some(({ goAtMs }) => goAtMs > 0);
 }
 
-/** When the wait for the rest of the gang began; 0: none of it has a node. */
+/** When the wait for the rest of the gang began, as far as this agent saw it; 0: none of it has a node. */
 export function firstBoundMs(run: RunFacts): number {
-  const times = [...run.pods.values()].flatMap((pod) =>
-    pod.node !== '' && !pod.gone ? [pod.boundAtMs || pod.createdAtMs] : [],
-  );
+  const times = [...run.pods.values()].flatMap((pod) => (pod.node !== '' && !pod.gone ? [pod.boundSinceMs] : []));
   return times.length === 0 ? 0 : Math.min(...times);
 }
 

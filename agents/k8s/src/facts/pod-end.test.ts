@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { jobFacts } from './job-facts.ts';
-import { type PodSetting, podEnd } from './pod-end.ts';
+import { lostNodeDueMs, type PodSetting, podEnd } from './pod-end.ts';
+import { mergePod } from './pod-facts.ts';
 import { ended, exited, makeJob, makePodFacts, type PodStory, START, sec } from './testing/make-facts.ts';
 
 const setting: PodSetting = {
@@ -135,8 +136,28 @@ describe('the end of a pod', () => {
     ],
     [
       'refused by the kubelet',
-      { ...on, phase: 'Failed', reason: 'OutOfcpu', message: 'Node did not have enough resource' },
+      { ...on, phase: 'Failed', reason: 'OutOfcpu', message: 'Node did not have enough resource', taken: [5, 6] },
       { outcome: 'refused', reason: 'rejected', detail: 'node n1 refused the pod: Node did not have enough resource' },
+    ],
+    [
+      'refused by a kubelet whose node is short of memory',
+      { ...on, phase: 'Failed', reason: 'Evicted', message: 'Pod was rejected: The node had condition', taken: [5, 5] },
+      { outcome: 'refused', reason: 'rejected' },
+    ],
+    // A kubelet that starts again admits anew what it has, and writes over all that it had said of its containers.
+    [
+      'refused by a kubelet that had taken it before',
+      { ...on, phase: 'Failed', reason: 'NodeAffinity', message: 'Pod was rejected: no match', taken: [5, 50] },
+      {
+        outcome: 'failed',
+        reason: 'node_failure',
+        detail: 'node n1 did not take the pod back: Pod was rejected: no match',
+      },
+    ],
+    [
+      'refused by a kubelet of which nobody can tell whether it had taken it before',
+      { ...on, phase: 'Failed', reason: 'UnexpectedAdmissionError' },
+      { outcome: 'failed', reason: 'node_failure' },
     ],
     [
       'cancelled',
@@ -202,6 +223,40 @@ describe('the end of a pod', () => {
     const end = podEnd(makePodFacts(story), { ...setting, ...more });
     if (expected === null) expect(end).toBeNull();
     else expect(end).toMatchObject(expected);
+  });
+
+  it('is that of its node when it ran and was refused by a kubelet that started again', () => {
+    const ran = makePodFacts({ ...on, phase: 'Running', state: running, taken: [1, 3] });
+    const refused = makePodFacts({ ...on, phase: 'Failed', reason: 'OutOfmemory', taken: [1, 3] });
+    for (const pod of [mergePod(ran, refused), mergePod(refused, ran)])
+      expect(podEnd(pod, setting)).toMatchObject({ outcome: 'failed', reason: 'node_failure', host: 'n1' });
+  });
+
+  // Minutes between the clock of the agent and those of the cluster, either way.
+  it.each([600_000, -600_000])(
+    'is that of a lost node when this agent has waited for it, with a clock off by %i ms',
+    (offMs) => {
+      const nowMs = START + offMs;
+      const tainted = { deleted: [20, 5], disruption: ['DeletionByTaintManager', 20] } as const;
+      const stories: PodStory[] = [
+        { ...on, phase: 'Running', state: running, ready: ['False', 20] },
+        { ...on, ...tainted },
+      ];
+      for (const story of stories) {
+        const pod = mergePod(makePodFacts(story, nowMs), makePodFacts(story, nowMs + 50_000));
+        expect(podEnd(pod, { ...setting, nowMs: nowMs + 89_000 })).toBeNull();
+        expect(podEnd(pod, { ...setting, nowMs: nowMs + 90_000 })).toMatchObject({ reason: 'node_failure' });
+        expect(lostNodeDueMs(pod, setting.lostNodeMs)).toBe(nowMs + 90_000);
+      }
+    },
+  );
+
+  it('is not that of a lost node which was seen again meanwhile', () => {
+    const unseen = (at: number) =>
+      makePodFacts({ ...on, phase: 'Running', state: running, ready: ['False', at] }, START + at * 1000);
+    const pod = mergePod(unseen(20), unseen(70));
+    expect(podEnd(pod, { ...setting, nowMs: START + 120_000 })).toBeNull();
+    expect(podEnd(pod, { ...setting, nowMs: START + 160_000 })).toMatchObject({ reason: 'node_failure' });
   });
 
   it('is a success without its pod only by the word of the Job', () => {

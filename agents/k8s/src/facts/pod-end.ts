@@ -67,7 +67,7 @@ function lostNode(pod: PodFacts, { nowMs, lostNodeMs }: PodSetting): End | null 
   const isUnseen = pod.unseenSinceMs > 0;
   const isLate = isUnseen && nowMs - pod.unseenSinceMs >= lostNodeMs;
   // Bound and never seen to start: once its deletion is overdue, nobody on that node obeys.
-  const isOverdue = isTainted && pod.deletedAtMs > 0 && nowMs - pod.deletedAtMs >= lostNodeMs;
+  const isOverdue = isTainted && pod.deletedSinceMs > 0 && nowMs - pod.deletedSinceMs >= lostNodeMs;
   if (!isLate && !(isTainted && isUnseen) && !isOverdue) return null;
   return nodeFailure(pod, said(pod.disruption?.message, 'it is not Ready'));
 }
@@ -76,7 +76,7 @@ function lostNode(pod: PodFacts, { nowMs, lostNodeMs }: PodSetting): End | null 
 export function lostNodeDueMs(pod: PodFacts, lostNodeMs: number): number {
   if (isOver(pod) || pod.gone) return 0;
   if (pod.unseenSinceMs > 0) return pod.unseenSinceMs + lostNodeMs;
-  return pod.disruption && pod.deletedAtMs > 0 ? pod.deletedAtMs + lostNodeMs : 0;
+  return pod.disruption && pod.deletedSinceMs > 0 ? pod.deletedSinceMs + lostNodeMs : 0;
 }
 
 /** Times have whole seconds: an end in the second of the deletion counts as caused by it, for no success is guessed. */
@@ -121,19 +121,37 @@ function evicted(pod: PodFacts): End | null {
     case 'DeletionByPodGC':
       return nodeFailure(pod, sentence);
   }
+  if (wasRejected(pod)) return rejected(pod);
   if (reason === 'Evicted' || reason === 'Preempting' || reason === 'Terminated' || reason === 'NodeShutdown')
     return preempted(said(message, reason));
   if (reason === 'NodeLost') return nodeFailure(pod, message);
   if (container.kind === 'terminated' && container.reason === 'ContainerStatusUnknown')
     return nodeFailure(pod, said(container.message, 'the node does not know the container any more'));
-  const isRefused = /^(OutOf|UnexpectedAdmissionError|NodeAffinity|NodePorts|TopologyAffinityError)/.test(reason);
-  if (isRefused && containerStartedMs(pod) === 0)
-    return {
-      outcome: 'refused',
-      reason: 'rejected',
-      detail: `node ${pod.node} refused the pod: ${said(message, reason)}`,
-    };
   return null;
+}
+
+/** Not admitted by a kubelet: the reasons of old ones, and the words of those since v1.27. */
+function wasRejected({ reason, message }: PodFacts): boolean {
+  return (
+    message.startsWith('Pod was rejected') ||
+    /^(OutOf|UnexpectedAdmissionError|NodeAffinity|NodePorts|TopologyAffinityError)/.test(reason)
+  );
+}
+
+/** Both times have whole seconds, and are of two clocks; a kubelet needs longer than this to start again. */
+const AT_ONCE_MS = 2000;
+
+/**
+ * A kubelet that starts again admits anew what it has: what it then rejects may have run, and it wipes out all that it had said
+ * of its containers. Only what was taken and rejected in one moment has not started.
+ */
+function rejected(pod: PodFacts): End {
+  const { node, takenAtMs, saidAtMs, reason, message } = pod;
+  const wasAtOnce = takenAtMs > 0 && Math.abs(saidAtMs - takenAtMs) <= AT_ONCE_MS;
+  if (wasAtOnce && containerStartedMs(pod) === 0)
+    return { outcome: 'refused', reason: 'rejected', detail: `node ${node} refused the pod: ${said(message, reason)}` };
+  const detail = `node ${node} did not take the pod back: ${said(message, reason)}`;
+  return { outcome: 'failed', reason: 'node_failure', detail };
 }
 
 /** Taken away without a word of why. Only the Job shows whether it is over with it, or whether it was only suspended. */

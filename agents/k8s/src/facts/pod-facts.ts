@@ -15,7 +15,9 @@ export type PodFacts = {
   /** Empty until it is bound. */
   readonly node: string;
   readonly createdAtMs: number;
-  readonly boundAtMs: number;
+  /** When a kubelet first took it, by the clock of its node, and the last word of a kubelet, by the API server's; 0: none. */
+  readonly takenAtMs: number;
+  readonly saidAtMs: number;
   /** When this agent let a gang go, as its annotation says; 0: not yet. */
   readonly goAtMs: number;
   /** When somebody asked for its deletion; 0: nobody did. */
@@ -31,9 +33,13 @@ export type PodFacts = {
   readonly gated: boolean;
   /** The scheduler's sentence while it finds no node. */
   readonly unschedulable: string;
-  /** Since when it is not Ready although its container runs: its node is out of sight; 0: it is not so. */
+  /** When it ceased to be Ready although its container runs, as the cluster writes it: its node is out of sight; empty: it is not so. */
+  readonly unseen: string;
+  /** Since when this agent has seen something, by its own clock: no other may be compared with it. 0: it is not so. */
   readonly unseenSinceMs: number;
-  /** Since when its container cannot be made (image, configuration); 0: it is not so. Only this agent's own clock knows. */
+  readonly boundSinceMs: number;
+  readonly deletedSinceMs: number;
+  /** Its container cannot be made: image, configuration. */
   readonly troubleSinceMs: number;
 };
 
@@ -69,6 +75,7 @@ export function podFacts(pod: Pod, nowMs: number): PodFacts | null {
   if (!metadata?.name || !metadata.uid) return null;
   const condition = (type: string) => status?.conditions?.find((each) => each.type === type);
   const container = containerFacts(status?.containerStatuses?.find(({ name }) => name === CONTAINER));
+  const unseen = container.kind === 'running' ? unseenSince(condition('Ready')) : '';
   const scheduled = condition('PodScheduled');
   const owner = metadata.ownerReferences?.find(({ controller, kind }) => controller && kind === 'Job');
   return {
@@ -79,7 +86,8 @@ export function podFacts(pod: Pod, nowMs: number): PodFacts | null {
     index: indexOf(metadata.annotations?.[COMPLETION_INDEX_ANNOTATION]),
     node: spec?.nodeName ?? '',
     createdAtMs: momentMs(metadata.creationTimestamp),
-    boundAtMs: scheduled?.status === 'True' ? momentMs(scheduled.lastTransitionTime) : 0,
+    takenAtMs: momentMs(status?.startTime),
+    saidAtMs: saidAt(metadata),
     goAtMs: goAt(metadata.annotations?.[GO_ANNOTATION]),
     deletedAtMs: deletedAt(metadata),
     gone: false,
@@ -90,7 +98,10 @@ export function podFacts(pod: Pod, nowMs: number): PodFacts | null {
     container,
     gated: hasGate(pod),
     unschedulable: scheduled?.status === 'False' ? (scheduled.message ?? scheduled.reason ?? '') : '',
-    unseenSinceMs: container.kind === 'running' ? unseenSince(condition('Ready')) : 0,
+    unseen,
+    unseenSinceMs: unseen === '' ? 0 : nowMs,
+    boundSinceMs: spec?.nodeName ? nowMs : 0,
+    deletedSinceMs: metadata.deletionTimestamp ? nowMs : 0,
     troubleSinceMs: container.kind === 'waiting' && TROUBLE.includes(container.reason) ? nowMs : 0,
   };
 }
@@ -107,7 +118,8 @@ export function mergePod(before: PodFacts | undefined, now: PodFacts): PodFacts 
     ...now,
     jobUid: now.jobUid || before.jobUid,
     node: now.node || before.node,
-    boundAtMs: now.boundAtMs || before.boundAtMs,
+    takenAtMs: before.takenAtMs || now.takenAtMs,
+    saidAtMs: Math.max(before.saidAtMs, now.saidAtMs),
     goAtMs: before.goAtMs || now.goAtMs,
     deletedAtMs: before.deletedAtMs || now.deletedAtMs,
     gone: before.gone || now.gone,
@@ -118,7 +130,11 @@ export function mergePod(before: PodFacts | undefined, now: PodFacts): PodFacts 
     container,
     gated: before.gated && now.gated,
     unschedulable: now.node || before.node ? '' : now.unschedulable,
-    unseenSinceMs: container.kind === 'running' ? now.unseenSinceMs : 0,
+    ...(container.kind !== 'running'
+      ? { unseen: '', unseenSinceMs: 0 }
+      : now.unseen === before.unseen && { unseenSinceMs: before.unseenSinceMs }),
+    boundSinceMs: before.boundSinceMs || now.boundSinceMs,
+    deletedSinceMs: before.deletedSinceMs || now.deletedSinceMs,
     troubleSinceMs: inTrouble ? before.troubleSinceMs || now.troubleSinceMs : 0,
   };
 }
@@ -185,6 +201,14 @@ function deletedAt({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: Pod['m
   return ms === 0 ? 0 : ms - deletionGracePeriodSeconds * 1000;
 }
 
+/** Whoever wrote when the pod was taken is a kubelet, whatever its program is called. */
+function saidAt({ managedFields }: Pod['metadata']): number {
+  const kubelet = managedFields?.find(
+    ({ subresource, fieldsV1 }) => subresource === 'status' && fieldsV1?.['f:status']?.['f:startTime'] !== undefined,
+  );
+  return momentMs(kubelet?.time);
+}
+
 function disruptionOf(condition: Condition | undefined): PodFacts['disruption'] {
   if (condition?.status !== 'True') return null;
   const { reason = '', message = '', lastTransitionTime } = condition;
@@ -192,8 +216,8 @@ function disruptionOf(condition: Condition | undefined): PodFacts['disruption'] 
 }
 
 /** Our pods have no probes: a running container is Ready unless the node controller has lost sight of its node. */
-function unseenSince(ready: Condition | undefined): number {
-  return ready?.status === 'False' ? momentMs(ready.lastTransitionTime) : 0;
+function unseenSince(ready: Condition | undefined): string {
+  return ready?.status === 'False' ? (ready.lastTransitionTime ?? 'unknown') : '';
 }
 
 /** Let go, and not deleted before it had a node: then it has started, or still may. */

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { GO_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
-import { isWhole, whatIsMissing } from './gang.ts';
+import { firstBoundMs, isWhole, whatIsMissing } from './gang.ts';
 import { jobFacts } from './job-facts.ts';
+import { mergePod } from './pod-facts.ts';
 import { type RunFacts, statusOf } from './run-facts.ts';
 import { settleRun } from './settle-run.ts';
-import { ended, exited, makeJob, makeRun, START, sec, withPods } from './testing/make-facts.ts';
+import { ended, exited, makeJob, makePodFacts, makeRun, START, sec, withPods } from './testing/make-facts.ts';
 
 const settled = (run: RunFacts, nowMs = START + 60_000) => {
   settleRun(run, { nowMs, lostNodeMs: 90_000 });
@@ -203,6 +204,19 @@ describe('a gang', () => {
     expect(settled(gang({ index: 0, ...up, ...go }, { index: 1, ...up }))).toMatchObject({
       ...{ started: '0', startedAtMs: START + 5000, nativeState: 'Running' },
     });
+  });
+
+  it('waits for the rest of it by the clock of this agent, whatever that of the cluster says', () => {
+    const run = gang();
+    expect(firstBoundMs(run)).toBe(0);
+    for (const [at, seenMs] of [START + 700_000, START + 600_000].entries()) {
+      const bound = makePodFacts({ name: `pod-${at}`, index: at, node: 'n1' }, seenMs);
+      run.pods.set(
+        bound.uid,
+        mergePod(bound, makePodFacts({ name: `pod-${at}`, index: at, node: 'n1' }, seenMs + 50_000)),
+      );
+    }
+    expect(firstBoundMs(run)).toBe(START + 600_000);
   });
 
   it('says what is missing', () => {

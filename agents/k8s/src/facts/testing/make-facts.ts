@@ -21,6 +21,8 @@ export type PodStory = {
   readonly reason?: string;
   readonly message?: string;
   readonly state?: ContainerState;
+  /** Seconds of when its kubelet took it, and of the last word of that kubelet. */
+  readonly taken?: readonly [at: number, saidAt: number];
   /** Seconds of the request, and of grace. */
   readonly deleted?: readonly [at: number, grace: number];
   readonly disruption?: readonly [reason: string, at: number, message?: string];
@@ -31,7 +33,7 @@ export type PodStory = {
 
 /** A pod as the API server shows it. */
 export function makePod(story: PodStory = {}): Pod {
-  const { name = 'pod-0', index, node, state, deleted, disruption, ready, unschedulable } = story;
+  const { name = 'pod-0', index, node, state, taken, deleted, disruption, ready, unschedulable } = story;
   const conditions = [
     ...(node ? [{ type: 'PodScheduled', status: 'True' as const, lastTransitionTime: sec(1) }] : []),
     ...(unschedulable
@@ -55,6 +57,7 @@ export function makePod(story: PodStory = {}): Pod {
         ...story.annotations,
       },
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'job', uid: JOB_UID, controller: true }],
+      ...(taken ? { managedFields: managedFields(taken[1]) } : {}),
       ...(deleted ? { deletionTimestamp: sec(deleted[0] + deleted[1]), deletionGracePeriodSeconds: deleted[1] } : {}),
     },
     spec: { containers: [], ...(node ? { nodeName: node } : {}) },
@@ -62,10 +65,19 @@ export function makePod(story: PodStory = {}): Pod {
       phase: story.phase ?? 'Pending',
       ...(story.reason ? { reason: story.reason } : {}),
       ...(story.message ? { message: story.message } : {}),
+      ...(taken ? { startTime: sec(taken[0]) } : {}),
       conditions,
       ...(state ? { containerStatuses: [{ name: CONTAINER, state }] } : {}),
     },
   };
+}
+
+function managedFields(saidAt: number) {
+  const of = (manager: string, fields: string, at: number) => ({
+    ...{ manager, time: sec(at), subresource: 'status' },
+    fieldsV1: { 'f:status': { [fields]: {} } },
+  });
+  return [of('kube-controller-manager', 'f:conditions', saidAt + 30), of('kubelet', 'f:startTime', saidAt)];
 }
 
 export function makePodFacts(story: PodStory = {}, nowMs = START): PodFacts {
