@@ -29,6 +29,7 @@ describe.skipIf(!kubernetes.ok)(`ends on a real Kubernetes (${kubernetes.why})`,
           one: { nodeSelector: { pool: 'one' } },
           two: { nodeSelector: { pool: 'two' } },
           doomed: { nodeSelector: { pool: 'doomed' } },
+          fickle: { nodeSelector: { fickle: 'yes' } },
           nowhere: { nodeSelector: { pool: 'nowhere' } },
         },
       },
@@ -245,6 +246,35 @@ describe.skipIf(!kubernetes.ok)(`ends on a real Kubernetes (${kubernetes.why})`,
     expect(status).toMatchObject({ nativeState: 'Pending', started: '', ends: [] });
     expect(status.nativeReason).toMatch(/^0\/3 nodes are available: .*didn't match Pod's node affinity\/selector/);
     expect((await runs.backend.withdraw(order.runId)).ends).toMatchObject([{ outcome: 'withdrawn' }]);
+  });
+
+  it('a kubelet that started again and does not take back what it ran', async () => {
+    await kubectl('label', 'node', 'n3', 'fickle=yes');
+    const order = await runs.submit(forEver, {}, { pool: 'fickle' });
+    await runs.started(order);
+    await doomed.killKubelet('SIGKILL');
+    await kubectl('label', 'node', 'n3', 'fickle-');
+    await doomed.start();
+    const nodeFailure = { outcome: 'failed', reason: 'node_failure', host: 'n3' };
+    const end = await runs.ended(order);
+    console.log(
+      JSON.stringify(end),
+      JSON.stringify(
+        (await world.kube.api('GET', `/api/v1/namespaces/${JOBS}/pods/${await podOf(order)}`)).body,
+        null,
+        1,
+      ),
+    );
+    expect(end).toMatchObject(nodeFailure);
+    // All that this one has is what the API server still shows.
+    const later = await KubeRuns.open(world, { name: 'later' });
+    expect((await later.backend.inventory(0)).find(({ status }) => status.runId === order.runId)?.status).toMatchObject(
+      {
+        ends: [nodeFailure],
+      },
+    );
+    await later.close();
+    once(order);
   });
 
   it('node lost for good', async () => {

@@ -154,6 +154,17 @@ describe('the end of a pod', () => {
         detail: 'node n1 did not take the pod back: Pod was rejected: no match',
       },
     ],
+    // As Kubernetes 1.34 showed it: it ends what ran, and a payload that caught TERM may say 0.
+    [
+      'ended by a kubelet that had taken it before and rejects it',
+      { ...on, phase: 'Failed', reason: 'NodeAffinity', message: 'Pod was rejected: no match', state: exited(0) },
+      { outcome: 'failed', reason: 'node_failure', host: 'n1' },
+    ],
+    [
+      'preempted while its kubelet started again',
+      { ...on, phase: 'Failed', reason: 'NodeAffinity', state: killed, disruption: ['PreemptionByScheduler', 9] },
+      { outcome: 'failed', reason: 'preempted' },
+    ],
     [
       'refused by a kubelet of which nobody can tell whether it had taken it before',
       { ...on, phase: 'Failed', reason: 'UnexpectedAdmissionError' },

@@ -19,8 +19,8 @@ export type PodSetting = {
 
 /**
  * How a pod's payload ended, from everything that is known; null while it has not, or while it cannot be told. First match:
- * out of memory (a child that was killed leaves exit 0); what ended before anybody meddled; walltime; lost node; who pushed
- * it out; who deleted it. A pod that was never bound has not started; one that was may have.
+ * out of memory (a child that was killed leaves exit 0); walltime; rejected by its kubelet; what ended before anybody meddled;
+ * lost node; who pushed it out; who deleted it. A pod that was never bound has not started; one that was may have.
  */
 export function podEnd(pod: PodFacts, setting: PodSetting): End | null {
   if (pod.node === '' && !mayHaveBeenBound(pod, setting.letGo)) return neverBound(pod, setting);
@@ -40,6 +40,7 @@ function boundEnd(pod: PodFacts, setting: PodSetting): End | null {
     return { outcome: 'failed', reason: 'out_of_memory', detail: oomDetail(container.exitCode), ...exitOf(container) };
   if (pod.reason === 'DeadlineExceeded')
     return { outcome: 'failed', reason: 'walltime', detail: said(pod.message, 'the walltime was reached') };
+  if (wasRejected(pod) && !pod.disruption) return rejected(pod);
   if (endedByItself(pod)) return exitEnd(pod);
   return evicted(pod) ?? deleted(pod, setting);
 }
@@ -121,7 +122,6 @@ function evicted(pod: PodFacts): End | null {
     case 'DeletionByPodGC':
       return nodeFailure(pod, sentence);
   }
-  if (wasRejected(pod)) return rejected(pod);
   if (reason === 'Evicted' || reason === 'Preempting' || reason === 'Terminated' || reason === 'NodeShutdown')
     return preempted(said(message, reason));
   if (reason === 'NodeLost') return nodeFailure(pod, message);
@@ -142,13 +142,13 @@ function wasRejected({ reason, message }: PodFacts): boolean {
 const AT_ONCE_MS = 2000;
 
 /**
- * A kubelet that starts again admits anew what it has: what it then rejects may have run, and it wipes out all that it had said
- * of its containers. Only what was taken and rejected in one moment has not started.
+ * A kubelet that starts again admits anew what it has: what it then rejects may have run. New ones end that and say so, old ones
+ * wipe out all that they had said of its containers. Only what was taken and rejected in one moment has not started.
  */
 function rejected(pod: PodFacts): End {
-  const { node, takenAtMs, saidAtMs, reason, message } = pod;
+  const { node, container, takenAtMs, saidAtMs, reason, message } = pod;
   const wasAtOnce = takenAtMs > 0 && Math.abs(saidAtMs - takenAtMs) <= AT_ONCE_MS;
-  if (wasAtOnce && containerStartedMs(pod) === 0)
+  if (wasAtOnce && (container.kind === 'none' || container.kind === 'waiting'))
     return { outcome: 'refused', reason: 'rejected', detail: `node ${node} refused the pod: ${said(message, reason)}` };
   const detail = `node ${node} did not take the pod back: ${said(message, reason)}`;
   return { outcome: 'failed', reason: 'node_failure', detail };
