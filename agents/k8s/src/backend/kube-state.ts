@@ -64,6 +64,8 @@ export type Tracked = {
   readonly busy: Set<string>;
   /** Background work that failed is not tried again before. */
   readonly notBefore: Map<string, number>;
+  /** How often in a row the cluster has refused it. */
+  readonly refusals: Map<string, number>;
   /** Until then a create whose answer is unclear may still arrive; 0: all were answered. */
   unclearUntilMs: number;
   /** The broker has heard of it from here, and the cluster has no Job of it. */
@@ -128,6 +130,7 @@ export function track(facts: RunFacts): Tracked {
     turn: Promise.resolve(),
     busy: new Set(),
     notBefore: new Map(),
+    refusals: new Map(),
     unclearUntilMs: 0,
     lost: false,
     missing: false,
