@@ -101,14 +101,14 @@ test("the agent's file is for its owner alone and holds the token that was store
   let stored = '';
   const file = await writeDefaultCluster({
     cluster: { cluster: 'east', kind: 'local', local: { cpus: 1, memoryMiB: 512 } },
-    ...{ dataDir: dir, broker: '127.0.0.1:8471' },
+    ...{ dataDir: dir, broker: '127.0.0.1:8471', federation: 'ab2c' },
     create: async (_name, token) => {
       stored = token;
     },
   });
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(parse(readFileSync(file, 'utf8'))).toEqual({
-    ...{ cluster: 'east', kind: 'local', broker: '127.0.0.1:8471', token: stored },
+    ...{ cluster: 'east', federation: 'ab2c', kind: 'local', broker: '127.0.0.1:8471', token: stored },
     ...{
       stateDir: join(dir, 'state/east'),
       defaultWorkdir: join(dir, 'work/east'),

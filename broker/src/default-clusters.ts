@@ -43,10 +43,11 @@ export async function writeDefaultCluster(options: {
   cluster: DefaultCluster;
   dataDir: string;
   broker: string;
+  federation: string;
   tls?: { caFile: string };
   create: (name: string, token: string) => Promise<void>;
 }): Promise<string> {
-  const { cluster, dataDir, broker, tls, create } = options;
+  const { cluster, dataDir, broker, federation, tls, create } = options;
   const token = newToken('yc_');
   const agents = join(dataDir, 'agents');
   const stateDir = join(dataDir, 'state', cluster.cluster);
@@ -56,6 +57,7 @@ export async function writeDefaultCluster(options: {
   const { cluster: name, kind, ...rest } = cluster;
   const settings = {
     cluster: name,
+    federation,
     kind,
     broker,
     token,

@@ -6,6 +6,7 @@ import { writeCliContext } from './cli-context.ts';
 import { announceClusters } from './cluster-announcer.ts';
 import { type Config, loadConfig } from './config.ts';
 import { addCluster } from './db/add-cluster.ts';
+import { federationCode } from './db/federation-code.ts';
 import { listClusters } from './db/list-clusters.ts';
 import { hasTokens } from './db/tokens.ts';
 import { findDefaultClusters, writeDefaultCluster } from './default-clusters.ts';
@@ -77,9 +78,10 @@ async function addDefaultClusters(config: Config, { db, grpcAddress }: Broker): 
   const { items } = await listClusters(db, EVERYTHING);
   if (items.length > 0 || config.defaultClusters === 'none') return items.length;
   const found = await findDefaultClusters(process.env);
+  const federation = await federationCode(db);
   for (const cluster of found)
     await writeDefaultCluster({
-      ...{ cluster, dataDir: config.dataDir, broker: grpcAddress },
+      ...{ cluster, dataDir: config.dataDir, broker: grpcAddress, federation },
       ...(config.grpc.tls && { tls: { caFile: config.grpc.tls.certFile } }),
       create: (name, token) => addCluster(db, { name, tokenHash: tokenHash(token), actor: 'start' }),
     });

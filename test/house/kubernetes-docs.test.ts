@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RIGHTS } from '@switchyard/agent-k8s/backend/rights.ts';
 import { kubernetesConfigSchema } from '@switchyard/agent-k8s/config.ts';
+import { FEDERATION } from '@switchyard/core/spec/marker.ts';
 import { NATIVE_KUBERNETES_OPTIONS } from '@switchyard/core/spec/native-options.ts';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -24,6 +25,11 @@ test('what the example calls defaults are the defaults', () => {
 test('the agent that is shipped reads its own file', () => {
   const shipped = parse(readFileSync(join(ROOT, 'deploy/kubernetes/agent/agent.yaml'), 'utf8'));
   expect(kubernetesConfigSchema.safeParse(shipped.kubernetes).error).toBeUndefined();
+});
+
+test('both name a federation, which such an agent cannot do without', () => {
+  const shipped = parse(readFileSync(join(ROOT, 'deploy/kubernetes/agent/agent.yaml'), 'utf8'));
+  for (const file of [example, shipped]) expect(file.federation).toMatch(FEDERATION);
 });
 
 test('the native options are those that exist', () => {

@@ -78,6 +78,7 @@ describe.skipIf(!kubernetes.ok)(`the shipped deployment on a real Kubernetes (${
       const argv = ['/opt/switchyard/agent.js', 'check', '/etc/switchyard/agent.yaml'];
       process.exitCode = spawnSync('node', argv, { stdio: 'inherit' }).status;`);
     expect(stdout).toContain('All is well.');
+    expect(stdout).toMatch(/✔ federation +[a-z2-7]{4};/);
     expect(code).toBe(0);
   });
 

@@ -55,10 +55,11 @@ export async function deployAgent(): Promise<DeployedAgent> {
         SWITCHYARD_GRPC_TLS_KEY: tls.key,
       },
     });
-    const added = await federation.api.call<{ token: string; broker: string }>('POST', '/v1/clusters', { name: 'k8s' });
+    type Added = { token: string; broker: string; federation: string };
+    const added = await federation.api.call<Added>('POST', '/v1/clusters', { name: 'k8s' });
     await openDoor(node, added.body.broker);
     await makeVolume(kube);
-    const overlay = writeOverlay(kube, { token: added.body.token, caFile: tls.cert });
+    const overlay = writeOverlay(kube, { ...added.body, caFile: tls.cert });
     const applied = await must(kube.kubectl(['apply', '-k', overlay]));
     const pod = () => agentPod(kube);
     return {
@@ -77,7 +78,10 @@ export async function deployAgent(): Promise<DeployedAgent> {
  * An overlay as the README beside the deployment says. The two patches are this test bed's: nothing pulls images in it, and without
  * a kube-proxy the API server has no service address.
  */
-function writeOverlay(kube: KubeCluster, { token, caFile }: { token: string; caFile: string }): string {
+function writeOverlay(
+  kube: KubeCluster,
+  { token, federation, caFile }: { token: string; federation: string; caFile: string },
+): string {
   const overlay = join(kube.dir, 'overlay');
   mkdirSync(overlay);
   const { hostname, port } = new URL(kube.apiUrl);
@@ -85,7 +89,7 @@ function writeOverlay(kube: KubeCluster, { token, caFile }: { token: string; caF
     token,
     'ca.pem': readFileSync(caFile, 'utf8'),
     'agent.yaml': stringify({
-      ...{ cluster: 'k8s', kind: 'kubernetes', broker: `${hostname}:${DOOR_PORT}` },
+      ...{ cluster: 'k8s', federation, kind: 'kubernetes', broker: `${hostname}:${DOOR_PORT}` },
       tls: { caFile: '/etc/switchyard/ca.pem' },
       ...{ stateDir: '/var/lib/switchyard', healthPort: 8472 },
       kubernetes: { namespace: JOBS, defaultImage: kube.image, defaultMemoryMiB: 64 },

@@ -1,7 +1,10 @@
 import type { Job, KubeList, Pod } from '@switchyard/agent-k8s/api-types.ts';
+import { kubernetesConfigSchema } from '@switchyard/agent-k8s/config.ts';
+import { withStartGate } from '@switchyard/agent-k8s/kueue/start-claim.ts';
+import { jobManifest } from '@switchyard/agent-k8s/manifest/job-manifest.ts';
 import { markerOf } from '@switchyard/core/spec/marker.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { uuidV7 } from '../behaviour/make-order.ts';
+import { makeOrder, uuidV7 } from '../behaviour/make-order.ts';
 import { until } from '../support/until.ts';
 import { KubeRuns } from './kube-runs.ts';
 import { JOBS, type KubeWorld, kubeWorld } from './kube-world.ts';
@@ -134,6 +137,44 @@ describe.skipIf(!kubernetes.ok)(`foreign objects on a real Kubernetes (${kuberne
     expect((await alive(JOBS_PATH)).get(order.marker)).toContain('stays');
     await runs.backend.cancel(order.runId);
     await runs.ended(order);
+  });
+
+  it('a Job of another federation in the same namespace is neither adopted, nor let go, nor deleted', async () => {
+    const other = await KubeRuns.open(world, { name: 'other-federation', federation: 'othr' });
+    try {
+      const theirs = await other.submit('while [ ! -e go-3 ]; do sleep 0.2; done');
+      await other.started(theirs);
+      // One that its own agent has not let go yet: nobody else may.
+      const held = makeOrder({ command: ['true'] }, { federation: 'quit' });
+      const config = kubernetesConfigSchema.parse({ namespace: JOBS, defaultImage: world.kube.image });
+      const manifest = jobManifest(held, config, { cluster: 'elsewhere' });
+      if ('refusal' in manifest) throw new Error(manifest.refusal);
+      await world.kube.apply([withStartGate(manifest.job)]);
+      const pods = (run: string) => get<KubeList<Pod>>(`${PODS_PATH}?labelSelector=switchyard.dev/run%3D${run}`);
+      await until('it has its pod', async () => (await pods(held.runId)).items.length === 1);
+      const before = await alive(JOBS_PATH);
+
+      await runs.restart();
+      const mine = await runs.submit('exit 0');
+      await runs.ended(mine);
+      const known = (await runs.backend.inventory(0)).map(({ order }) => order.runId);
+      expect(known).toContain(mine.runId);
+      for (const { marker, runId } of [theirs, held]) {
+        expect(known).not.toContain(runId);
+        await runs.backend.cancelStray({ nativeId: `${JOBS}/${marker}`, runId });
+        expect((await alive(JOBS_PATH)).get(marker)).toBe(before.get(marker));
+      }
+      expect((await runs.backend.observe()).strays.map(({ federation }) => federation)).not.toContain('othr');
+      expect((await pods(held.runId)).items).toMatchObject([{ spec: { schedulingGates: [{}] } }]);
+
+      expect((await other.backend.inventory(0)).map(({ order }) => order.runId)).toEqual([theirs.runId]);
+      await other.backend.cancel(theirs.runId);
+      expect(await other.ended(theirs)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled_by_user' });
+      expect(await other.backend.forget([theirs.runId])).toEqual([theirs.runId]);
+      await until('their own agent deletes it', async () => !(await alive(JOBS_PATH)).has(theirs.marker));
+    } finally {
+      await other.close();
+    }
   });
 
   it('labels without a marker make nothing ours', async () => {

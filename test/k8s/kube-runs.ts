@@ -54,7 +54,9 @@ export class KubeRuns {
 
   order(body: string, spec: Partial<JobSpecInput> = {}, changes: Partial<RunOrder> = {}): RunOrder {
     const script = `#!/bin/sh\necho "$YARD_RUN_ID $YARD_TASK_INDEX" >>${this.ledger}\n${body}\n`;
-    return makeOrder({ script, workdir: this.folder, resources: { walltimeSeconds: 300 }, ...spec }, changes);
+    const { federation = 'test' } = this.#options;
+    const input = { script, workdir: this.folder, resources: { walltimeSeconds: 300 }, ...spec };
+    return makeOrder(input, { federation, ...changes });
   }
 
   async submit(body: string, spec: Partial<JobSpecInput> = {}, changes: Partial<RunOrder> = {}): Promise<RunOrder> {

@@ -28,6 +28,7 @@ export type KubeWorld = {
 
 export type AgentOptions = {
   readonly name?: string;
+  readonly federation?: string;
   readonly config?: Partial<KubernetesConfigInput>;
   readonly patience?: Partial<Patience>;
   readonly faults?: NonNullable<KubeBackendOptions['faults']>;
@@ -61,7 +62,7 @@ export async function kubeWorld(
     await close();
     throw error;
   }
-  const open = async ({ name: agent = 'agent', config, server, ...rest }: AgentOptions = {}) => {
+  const open = async ({ name: agent = 'agent', federation = 'test', config, server, ...rest }: AgentOptions = {}) => {
     const kubeconfig = await kube.kubeconfigFor(
       'switchyard',
       'switchyard-agent',
@@ -85,7 +86,7 @@ export async function kubeWorld(
     mkdirSync(stateDir, { recursive: true });
     const log = process.env['YARD_TEST_LOG'] ? console : { info: () => {}, warn: () => {} };
     return kubeBackend({
-      ...{ client, config: parsed, stateDir, cluster: name, log },
+      ...{ client, config: parsed, stateDir, cluster: name, federation, log },
       ...rest,
       patience: { ...SHORT, ...rest.patience },
     });

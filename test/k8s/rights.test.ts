@@ -103,7 +103,7 @@ describe.skipIf(!kubernetes.ok)(`the shipped rights on a real Kubernetes (${kube
     const stateDir = join(dir, 'state');
     mkdirSync(stateDir);
     const backend = await kubeBackend({
-      ...{ client: await openKubeClient(config), config, stateDir, cluster: 'here' },
+      ...{ client: await openKubeClient(config), config, stateDir, cluster: 'here', federation: 'test' },
       patience: { lateCreateMs: 1000, secondLookMs: 200 },
     });
     const submit = async (script: string, spec: Partial<JobSpecInput> = {}, groupPath = 'default') => {

@@ -99,7 +99,7 @@ export async function startFederation(options: FederationOptions = {}): Promise<
       federation.agents.set(name, startProgram(`agent ${name}`, argv, env));
     },
     addCluster: async (name, settings) => {
-      const answer = await federation.api.call<{ token: string }>('POST', '/v1/clusters', { name });
+      const answer = await federation.api.call<{ token: string; federation: string }>('POST', '/v1/clusters', { name });
       if (answer.status !== 201)
         throw new Error(`cluster add answered ${answer.status}: ${JSON.stringify(answer.body)}`);
       const stateDir = join(dir, 'state', name);
@@ -108,6 +108,7 @@ export async function startFederation(options: FederationOptions = {}): Promise<
       mkdirSync(work, { recursive: true });
       const yaml = {
         cluster: name,
+        federation: answer.body.federation,
         broker: `127.0.0.1:${grpcPort}`,
         token: answer.body.token,
         stateDir,

@@ -19,10 +19,11 @@ export const k8sAgent: AgentKind = {
   check,
   openBackend: async (config, warn) => {
     const section = sectionOf(config);
-    const { cluster, stateDir } = config;
+    const { cluster, stateDir, federation } = config;
+    if (federation === undefined) throw new TypeError('a Kubernetes agent without a federation');
     const log = { info: () => {}, warn };
     const client = await openKubeClient({ ...section, log });
-    return kubeBackend({ client, config: section, stateDir, cluster, log });
+    return kubeBackend({ client, config: section, stateDir, cluster, federation, log });
   },
 };
 

@@ -5,7 +5,10 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { AgentConfigError, readAgentConfig } from './agent-config.ts';
 
-const sections = { slurm: z.strictObject({ conf: z.string().optional(), timeoutMs: z.int().default(5) }) };
+const sections = {
+  slurm: z.strictObject({ conf: z.string().optional(), timeoutMs: z.int().default(5) }),
+  kubernetes: z.strictObject({}),
+};
 const good = { cluster: 'north', kind: 'slurm', broker: '127.0.0.1:8471', token: 'yc_x', stateDir: '/shared/yard' };
 let folder: string;
 
@@ -78,6 +81,18 @@ it('says what is missing', async () => {
   expect((await problems({ ...good, kind: 'lsf' }))[0]).toContain("no agent for 'lsf'");
   expect((await problems('cluster: [')).length).toBeGreaterThan(0);
   expect((await problems('')).length).toBeGreaterThan(0);
+});
+
+it('wants to know the federation of a Kubernetes agent, and takes that of any other', async () => {
+  const kubernetes = { ...good, kind: 'kubernetes' };
+  expect((await read({ ...good, federation: 'ab2c' })).federation).toBe('ab2c');
+  expect((await read({ ...kubernetes, federation: 'ab2c' })).federation).toBe('ab2c');
+  const [missing, ...others] = await problems(kubernetes);
+  expect(others).toEqual([]);
+  expect(missing).toMatch(/^federation: is missing; .*'yard cluster add' prints it/);
+  // Unquoted, 2345 and 2e34 are numbers in YAML.
+  for (const federation of ['Prod', 'abc', 'abcde', 'ab1c', 2345])
+    expect((await problems({ ...good, federation }))[0]).toMatch(/^federation: must be the four characters/);
 });
 
 it('takes the token from the environment first, or from a file', async () => {

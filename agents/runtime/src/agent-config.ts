@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { CLUSTER_KINDS } from '@switchyard/core/spec/job-spec.ts';
+import { CLUSTER_KINDS, type ClusterKind } from '@switchyard/core/spec/job-spec.ts';
+import { FEDERATION } from '@switchyard/core/spec/marker.ts';
 import { nearestName } from '@switchyard/core/spec/nearest-name.ts';
 import { knownNames } from '@switchyard/core/spec/schema-names.ts';
 import { parseDocument } from 'yaml';
@@ -8,12 +9,20 @@ import { localPolicySchema } from './local-policy.ts';
 
 const path = z.string().min(1).max(4096).regex(/^\//, 'must be an absolute path');
 
+const FOUR_CHARACTERS =
+  "must be the four characters a–z and 2–7 that 'yard cluster add' prints, in quotes where they look like a number";
+
+/** They find their jobs by the federation's mark, and before the broker has told which it is. */
+const NEED_FEDERATION: readonly ClusterKind[] = ['kubernetes'];
+
 /** The agent's YAML file without the section of its kind. */
 const agentSchema = z.strictObject({
   cluster: z
     .string()
     .max(253)
     .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'must be a name of lower-case letters, digits, dots and dashes'),
+  /** Whose agent this is; a broker of another one is refused. */
+  federation: z.string(FOUR_CHARACTERS).regex(FEDERATION, FOUR_CHARACTERS).optional(),
   kind: z.enum(CLUSTER_KINDS),
   /** host:port of the broker's gRPC side. */
   broker: z
@@ -73,11 +82,15 @@ export async function readAgentConfig(
     );
   const optional = Object.fromEntries(Object.entries(sections).map(([kind, schema]) => [kind, schema.optional()]));
   const schema = agentSchema.extend(optional);
-  const parsed = schema.safeParse(document.toJS() ?? {});
+  const parsed = schema.safeParse(document.toJS() ?? {}, { reportInput: true });
   if (!parsed.success) throw new AgentConfigError(file, problemsOf(parsed.error, schema));
   const all = parsed.data as Settings & Record<string, unknown>;
   const kindSchema = sections[all.kind];
   if (!kindSchema) throw new AgentConfigError(file, [`kind: there is no agent for '${all.kind}' in this program`]);
+  if (all.federation === undefined && NEED_FEDERATION.includes(all.kind))
+    throw new AgentConfigError(file, [
+      `federation: is missing; an agent of kind ${all.kind} finds its jobs by it ('yard cluster add' prints it, and every job has it in its native id: yd<federation>-…)`,
+    ]);
   const { token, tokenFile, ...settings } = common(all);
   return {
     ...settings,

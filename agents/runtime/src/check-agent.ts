@@ -9,6 +9,9 @@ import { type AgentKind, type CheckRow, checkRow } from './agent-kind.ts';
 import type { Backend, RunOrder, RunStatus } from './backend.ts';
 import { checkBroker } from './broker-link/check-broker.ts';
 
+/** The check has a mark of its own: its backend touches nothing of the agent that may run beside it, nor that agent the check's job. */
+const CHECK_FEDERATION = 'aaaa';
+
 /** The job of the check may have to wait for its turn on a busy cluster. */
 const JOB_WITHIN_MS = 120_000;
 
@@ -21,14 +24,22 @@ export async function* checkAgent(config: AgentConfig, kind: AgentKind): AsyncGe
   yield await checkRow('broker', 'see that the address is right and the port is open from here', () =>
     checkBroker(config),
   );
+  yield { what: 'federation', ok: true, found: federationOf(config), advice: '' };
   yield* kind.check(config);
   const folder = join(config.stateDir, `check-${randomUUID()}`);
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => {});
   try {
-    yield* checkCluster({ ...config, stateDir: folder }, kind);
+    yield* checkCluster({ ...config, stateDir: folder, federation: CHECK_FEDERATION }, kind);
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
+}
+
+/** Nothing is said to the broker, so it is not asked for its own. */
+function federationOf({ federation }: AgentConfig): string {
+  return federation === undefined
+    ? "not named: whatever the broker's is"
+    : `${federation}; a broker of another is refused`;
 }
 
 async function* checkCluster(config: AgentConfig, kind: AgentKind): AsyncGenerator<CheckRow> {
@@ -96,6 +107,6 @@ function checkOrder(config: AgentConfig): RunOrder {
   return {
     ...{ runId, placementNumber: 0, jobId: randomUUID(), jobNumber: 0, attempt: 1, tasks: '0' },
     ...{ spec: parsed.spec, specHash: '', pool, groupPath: 'default', owner: 'check' },
-    marker: markerOf('aaaa', runId),
+    marker: markerOf(CHECK_FEDERATION, runId),
   };
 }

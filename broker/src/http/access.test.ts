@@ -95,6 +95,8 @@ describe('roles', () => {
     const added = await it.call('POST', '/v1/clusters', { body, token: operator });
     expect(added.statusCode).toBe(201);
     expect(added.json().token).toMatch(/^yc_/);
+    const { rows: federation } = await it.asSuperuser('SELECT code FROM federation');
+    expect(added.json().federation).toBe(federation[0].code);
     const again = await it.call('POST', '/v1/clusters', { body, token: operator });
     expect(again.json()).toMatchObject({ status: 409, code: 'cluster_exists' });
     expect((await it.call('POST', '/v1/clusters/north/cordon', { token: operator })).statusCode).toBe(200);

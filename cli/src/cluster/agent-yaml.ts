@@ -5,6 +5,7 @@ export type AgentOfKind = (typeof AGENT_KINDS)[number];
 
 type Agent = {
   readonly name: string;
+  readonly federation: string;
   readonly token: string;
   readonly kind: AgentOfKind;
   readonly broker: string;
@@ -12,8 +13,8 @@ type Agent = {
 };
 
 /** A complete agent file, ready to use beside the cluster; what a site may want to change stands in it as a comment. */
-export function agentYaml({ name, token, kind, broker, stateDir }: Agent): string {
-  const settings = stringify({ cluster: name, kind, broker, token, stateDir });
+export function agentYaml({ name, federation, token, kind, broker, stateDir }: Agent): string {
+  const settings = stringify({ cluster: name, federation, kind, broker, token, stateDir });
   return `# The agent of this cluster. The token is a secret: keep this file at mode 0600.\n${settings}${remarks[kind]}`;
 }
 

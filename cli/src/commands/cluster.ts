@@ -5,7 +5,7 @@ import { AGENT_KINDS, type AgentOfKind, agentYaml } from '../cluster/agent-yaml.
 import { usage } from '../failure.ts';
 import { plainText } from '../format/plain-text.ts';
 
-type Added = { readonly name: string; readonly token: string; readonly broker?: string };
+type Added = { readonly name: string; readonly token: string; readonly federation: string; readonly broker?: string };
 
 /** `yard cluster`: attach a cluster, and decide what it may take. */
 export const defineCluster: DefineCommand = (command, cli) => {
@@ -21,9 +21,7 @@ export const defineCluster: DefineCommand = (command, cli) => {
       const client = await cli.connect();
       const added = await client.once<Added>('/v1/clusters', { name });
       const broker = options.broker ?? added.broker ?? `${new URL(client.url).hostname}:8471`;
-      cli.io.stdout.write(
-        agentYaml({ name, token: added.token, kind: options.kind, broker, stateDir: stateDir(cli, name) }),
-      );
+      cli.io.stdout.write(agentYaml({ ...added, name, kind: options.kind, broker, stateDir: stateDir(cli, name) }));
       const file = `${plainText(name)}.yaml`;
       say(cli, `Keep this as ${file} (mode 0600) beside the cluster: the token in it is not shown again.`);
       say(cli, `Then: yard agent check ${file} && yard agent run ${file}`);

@@ -47,12 +47,13 @@ test.each(['slurm', 'kubernetes', 'local'])(
   async (kind) => {
     broker.on('POST /v1/clusters', () => ({
       status: 201,
-      body: { name: 'north', token: 'yc_secret', broker: 'broker.site:8471' },
+      body: { name: 'north', token: 'yc_secret', broker: 'broker.site:8471', federation: '2e34' },
     }));
     const { code, stdout, stderr } = await yard('cluster', 'add', 'north', '--kind', kind);
     expect(code).toBe(0);
     expect(parse(stdout)).toMatchObject({
       cluster: 'north',
+      federation: '2e34',
       kind,
       broker: 'broker.site:8471',
       token: 'yc_secret',

@@ -1,4 +1,7 @@
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
+/** What a federation is called in the markers of its jobs. */
+export const FEDERATION = /^[a-z2-7]{4}$/;
+
 const MARKER = /^yd([a-z2-7]{4})-([a-z2-7]{26})$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -8,7 +11,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
  */
 export function markerOf(federation: string, runId: string): string {
   const uuid = runId.toLowerCase();
-  if (!/^[a-z2-7]{4}$/.test(federation))
+  if (!FEDERATION.test(federation))
     throw new RangeError(`'${federation}' is not a federation code of four characters a–z2–7`);
   if (!UUID.test(uuid)) throw new RangeError(`'${runId}' is not a UUID`);
   return `yd${federation}-${encode(BigInt(`0x${uuid.replaceAll('-', '')}`))}`;

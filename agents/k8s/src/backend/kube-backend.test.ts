@@ -20,7 +20,7 @@ it('opens without an API server, says so whenever it is asked, and closes', asyn
   const config = kubernetesConfigSchema.parse({ kubeconfig });
   const client = await openKubeClient(config);
   const backend = await kubeBackend({
-    ...{ client, config, stateDir: join(folder, 'state'), cluster: 'here' },
+    ...{ client, config, stateDir: join(folder, 'state'), cluster: 'here', federation: 'test' },
     patience: { firstListsMs: 100 },
   });
   const runId = '01a1ff19-16c8-7026-96bb-58d7ef226b3a';

@@ -11,7 +11,7 @@ import { startInformer } from '../client/informer.ts';
 import { statusOf } from '../facts/run-facts.ts';
 import { kubeFingerprint } from '../fingerprint.ts';
 import { namespacesOf } from '../manifest/binding.ts';
-import { MANAGED_BY, MANAGED_BY_LABEL } from '../names.ts';
+import { federationSelector } from '../names.ts';
 import { jobsPath, objectPath, podsPath } from '../object-path.ts';
 import { adoptArrivals } from './adopt-runs.ts';
 import { cancelStray } from './cancel-stray.ts';
@@ -121,9 +121,9 @@ async function openState(options: KubeBackendOptions): Promise<KubeState> {
 }
 
 function startInformers(state: KubeState): void {
-  const { client, config } = state;
-  const log = state.options.log ?? { info: () => {}, warn: () => {} };
-  const labelSelector = `${MANAGED_BY_LABEL}=${MANAGED_BY}`;
+  const { client, config, options } = state;
+  const log = options.log ?? { info: () => {}, warn: () => {} };
+  const labelSelector = federationSelector(options.federation);
   const arrive = () => void adoptArrivals(state);
   for (const namespace of namespacesOf(config)) {
     state.informers.push(

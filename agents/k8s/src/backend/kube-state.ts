@@ -15,6 +15,8 @@ export type KubeBackendOptions = {
   readonly stateDir: string;
   /** The name of this cluster in the federation. */
   readonly cluster: string;
+  /** Whose Jobs are this agent's: those of others in the same namespace are as foreign as everybody's. */
+  readonly federation: string;
   readonly now?: () => number;
   readonly log?: { info(sentence: string): void; warn(sentence: string): void };
   readonly patience?: Partial<Patience>;

@@ -21,7 +21,8 @@ const QUICK = { secondLookMs: 20 };
 let stateDir = '';
 let cluster = fakeCluster();
 let backend: Backend;
-const open = () => kubeBackend({ client: cluster.client, config: makeConfig(), stateDir, cluster: 'k' });
+const open = () =>
+  kubeBackend({ client: cluster.client, config: makeConfig(), stateDir, cluster: 'k', federation: 'test' });
 const job = () => cluster.get(PATH) as unknown as Job;
 const asked = (verb: string) => cluster.asked.filter((each) => each.startsWith(verb));
 
@@ -84,6 +85,7 @@ test('a withdrawal that comes too late leaves word of what it came too late for'
     config: makeConfig(),
     stateDir,
     cluster: 'k',
+    federation: 'test',
     patience: QUICK,
   });
   await vi.waitFor(async () =>

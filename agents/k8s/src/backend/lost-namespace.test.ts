@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { makeConfig } from '../manifest/testing/make-order.ts';
+import { FEDERATION_LABEL, MANAGED_BY, MANAGED_BY_LABEL } from '../names.ts';
 import { kubeBackend } from './kube-backend.ts';
 import { fail, fakeCluster } from './testing/fake-cluster.ts';
 
@@ -12,13 +13,21 @@ test('a namespace that is deleted, and the rights in it, does not stop the other
   const cluster = fakeCluster();
   const config = makeConfig({ bindings: [{ group: 'astro', namespace: 'astro' }] });
   const patience = { silenceMs: 400 };
-  const backend = await kubeBackend({ client: cluster.client, config, stateDir, cluster: 'k', patience });
+  const backend = await kubeBackend({
+    client: cluster.client,
+    config,
+    stateDir,
+    cluster: 'k',
+    federation: 'test',
+    patience,
+  });
   const isLost = (path: string) => path.includes('/namespaces/astro/');
   cluster.answerWith((what) => (isLost(what.path) ? fail(what, 'forbidden', 403) : undefined));
   for (const kind of ['/apis/batch/v1/namespaces/astro/jobs', '/api/v1/namespaces/astro/']) cluster.cut(kind);
+  const labels = { [MANAGED_BY_LABEL]: MANAGED_BY, [FEDERATION_LABEL]: 'test' };
   const talk = setInterval(() => {
     for (const kind of ['/apis/batch/v1/namespaces/default/jobs', '/api/v1/namespaces/default/pods'])
-      cluster.put(`${kind}/other`, { metadata: { name: 'other' } });
+      cluster.put(`${kind}/other`, { metadata: { name: 'other', labels } });
     cluster.put('/api/v1/namespaces/default/events/other', { metadata: { name: 'other' } });
   }, 50);
   await delay(1000);

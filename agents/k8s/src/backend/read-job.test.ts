@@ -2,7 +2,7 @@ import { markerOf } from '@switchyard/core/spec/marker.ts';
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../api-types.ts';
 import { writeOrderNote } from '../manifest/order-annotation.ts';
-import { readJob } from './read-job.ts';
+import { readJob, readOurJob } from './read-job.ts';
 
 const runId = '01a1ff19-16c8-7026-96bb-58d7ef226b3a';
 const marker = markerOf('test', runId);
@@ -30,6 +30,11 @@ describe('whose Job it is', () => {
   it('is ours when name, labels, order and hash agree', () => {
     const { gang, isArray, ...order } = note;
     expect(readJob(job())).toEqual({ kind: 'run', record: { order, gang, isArray } });
+  });
+
+  it('is foreign when another federation made it', () => {
+    expect(readOurJob(job(), 'test')).toEqual(readJob(job()));
+    expect(readOurJob(job(), 'othr')).toEqual({ kind: 'foreign' });
   });
 
   it.each([

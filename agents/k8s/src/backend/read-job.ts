@@ -19,7 +19,12 @@ export type ReadJob =
   | { readonly kind: 'stray'; readonly federation: string; readonly runId: string }
   | { readonly kind: 'foreign' };
 
-/** Whose Job this is. Everything about it must agree: one label that somebody copied makes nothing ours. */
+/** Of this federation, or foreign: another one may work in the same namespace. */
+export function readOurJob(job: Job, federation: string): ReadJob {
+  return parseMarker(job.metadata.name ?? '')?.federation === federation ? readJob(job) : { kind: 'foreign' };
+}
+
+/** What a Job is, whichever federation's. Everything about it must agree: one label that somebody copied makes nothing ours. */
 export function readJob({ metadata }: Job): ReadJob {
   const marker = parseMarker(metadata.name ?? '');
   const { labels = {}, annotations = {} } = metadata;

@@ -7,9 +7,9 @@ import { mergePod, type PodFacts, podFacts } from '../facts/pod-facts.ts';
 import { shorten } from '../facts/run-facts.ts';
 import { CONTROLLER_UID_LABEL, RUN_LABEL } from '../names.ts';
 import { type KubeState, type Tracked, touch } from './kube-state.ts';
-import { readJob } from './read-job.ts';
+import { readOurJob } from './read-job.ts';
 
-/** The Jobs of one namespace that carry our labels. */
+/** The Jobs of one namespace that carry the labels of our federation. */
 export function jobSink(state: KubeState, namespace: string, arrive: (runId: string) => void): Sink<Job> {
   /** Only while a list is under way: of all that the watch brings it would grow for ever. */
   let seen: Set<string> | null = null;
@@ -46,7 +46,7 @@ export function jobSink(state: KubeState, namespace: string, arrive: (runId: str
 export function takeJob(state: KubeState, namespace: string, job: Job, arrive: (runId: string) => void): string | null {
   const { uid = '', creationTimestamp } = job.metadata;
   if (state.doomed.has(uid)) return uid;
-  const read = readJob(job);
+  const read = readOurJob(job, state.options.federation);
   if (read.kind === 'foreign') return null;
   const nativeId = `${namespace}/${job.metadata.name}`;
   if (read.kind === 'stray') {
@@ -113,7 +113,7 @@ function loseJob(state: KubeState, namespace: string, job: Job): void {
   touch(state, run);
 }
 
-/** The pods of one namespace that carry our labels. Only what a Job of ours controls, by its UID, is ours. */
+/** The pods of one namespace that carry the labels of our federation. Only what a Job of ours controls, by its UID, is ours. */
 export function podSink(state: KubeState, namespace: string): Sink<Pod> {
   let seen: Set<string> | null = null;
   let before: ReadonlySet<string> = new Set();

@@ -32,7 +32,7 @@ afterEach(async () => {
 
 function open(): Promise<Backend> {
   const { client } = cluster;
-  return kubeBackend({ client, config: makeConfig(), stateDir, cluster: 'k', now: () => nowMs });
+  return kubeBackend({ client, config: makeConfig(), stateDir, cluster: 'k', federation: 'test', now: () => nowMs });
 }
 
 /** The create is carried out, or will be, and nobody hears of it: the watch is late too. */

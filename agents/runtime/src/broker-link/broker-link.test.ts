@@ -182,6 +182,25 @@ describe('a session', () => {
     expect(parts[0]!.runs[0]).toMatchObject({ forgotten: true, specHash: 'h', observation: { placed: true } });
   });
 
+  it('with the broker of another federation does nothing, and says why once', async () => {
+    await connect({ federation: 'mine' });
+    await broker.expect('hello');
+    broker.send({ $case: 'offer', value: offer(randomUUID()) });
+    await expect.poll(() => broker.tokens.length, { timeout: 10_000 }).toBeGreaterThan(3);
+    const sentences = said.filter((each) => each.includes('federation'));
+    expect(sentences).toEqual([expect.stringContaining(`the broker at ${broker.address} is fedx`)]);
+    expect(sentences[0]).toContain("this agent's file is of federation mine");
+    expect(new Set(broker.received.map(({ $case }) => $case))).toEqual(new Set(['hello']));
+    expect(cluster.orders).toEqual([]);
+    expect((await openHighestPlacement(stateDir)).value()).toBe(0);
+    expect(link.problem()).toContain('no session');
+  });
+
+  it('with the broker of the federation that its file names is as any other', async () => {
+    await connect({ federation: 'fedx' });
+    await broker.expect('inventory');
+  });
+
   it('sends an inventory without runs too, but none while the queue cannot be read', async () => {
     cluster.control.failure = 'no answer';
     await connect();

@@ -53,6 +53,8 @@ export function startSession(parts: LinkParts): Session {
     const welcome = await Promise.race([welcomed.promise, late(stop.signal)]);
     if (welcome.protocolVersion !== PROTOCOL_VERSION)
       throw new Error(`the broker speaks protocol ${welcome.protocolVersion}, this agent ${PROTOCOL_VERSION}`);
+    const problem = wrongFederation(parts.config, welcome.federation);
+    if (problem !== null) throw new Error(problem);
     wasWelcome = true;
     const { config, highest, log, outbox, loop } = parts;
     log.info(`connected to ${config.broker} as ${config.cluster}, session ${welcome.sessionEpoch}`);
@@ -92,6 +94,15 @@ async function hello(stream: BrokerStream, { config, backend, highest, nativeOpt
       allowedNativeOptions: [...nativeOptions],
     },
   });
+}
+
+/** Jobs that one federation has marked must never be told to another. */
+function wrongFederation({ federation = '', broker }: AgentConfig, actual: string): string | null {
+  if (federation === '' || federation === actual) return null;
+  return (
+    `this agent's file is of federation ${federation}, the broker at ${broker} is ${actual}; ` +
+    "nothing is done until 'broker' and 'token', or 'federation', in the file are put right"
+  );
 }
 
 async function late(signal: AbortSignal): Promise<never> {

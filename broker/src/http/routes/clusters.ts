@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { addCluster } from '../../db/add-cluster.ts';
+import { federationCode } from '../../db/federation-code.ts';
 import { forgetCluster } from '../../db/forget-cluster.ts';
 import { listClusters } from '../../db/list-clusters.ts';
 import { type Admission, setAdmission } from '../../db/set-admission.ts';
@@ -29,7 +30,8 @@ export const clusterRoutes: FastifyPluginAsyncZod = async (app) => {
       requireRole(principal, 'admin', 'operator');
       const token = newToken('yc_');
       await addCluster(app.parts.db, { name, tokenHash: tokenHash(token), actor: principal.name });
-      return reply.code(201).send({ name, token, broker: app.parts.grpcAddress() });
+      const federation = await federationCode(app.parts.db);
+      return reply.code(201).send({ name, token, federation, broker: app.parts.grpcAddress() });
     },
   );
 

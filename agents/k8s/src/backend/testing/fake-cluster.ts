@@ -18,9 +18,10 @@ export function fakeCluster() {
   let version = 100;
   let script: Script = () => undefined;
 
-  const tell = (type: 'ADDED' | 'MODIFIED' | 'DELETED', path: string, object: unknown) => {
+  const tell = (type: 'ADDED' | 'MODIFIED' | 'DELETED', path: string, object: Stored) => {
     for (const watch of watches)
-      if (path.startsWith(`${watch.path}/`)) watch.push(`${JSON.stringify({ type, object })}\n`);
+      if (path.startsWith(`${watch.path}/`) && matches(object, watch.selector))
+        watch.push(`${JSON.stringify({ type, object })}\n`);
   };
   const put = (path: string, object: object, told = true) => {
     const before = objects.get(path);
@@ -64,10 +65,8 @@ export function fakeCluster() {
     return { ...put(path, { metadata: at }), kind: 'Pod' };
   };
   const list = ({ path, query }: KubeRequest) => {
-    const [label, value] = (query?.['labelSelector'] ?? '').split('=');
     const items = [...objects].filter(([at]) => at.startsWith(`${path}/`)).map(([, object]) => object);
-    const isAsked = ({ metadata }: Stored) =>
-      label !== CONTROLLER_UID_LABEL || (metadata['labels'] as Record<string, string>)?.[label] === value;
+    const isAsked = (object: Stored) => matches(object, query?.['labelSelector']);
     return { metadata: { resourceVersion: String(version) }, items: items.filter(isAsked) };
   };
 
@@ -80,7 +79,7 @@ export function fakeCluster() {
     stream: async (what) => {
       if (what.query?.['watch'] === undefined) return once(JSON.stringify(answer(what)));
       script(what);
-      const watch = openWatch(what.path, () => watches.delete(watch));
+      const watch = openWatch(what, () => watches.delete(watch));
       watches.add(watch);
       return watch.stream;
     },
@@ -143,9 +142,21 @@ function once(text: string): KubeStream {
   return { [Symbol.asyncIterator]: chunks, close: () => {} };
 }
 
-type Watch = { readonly path: string; readonly stream: KubeStream; push(line: string): void };
+/** Whether it has every label of `a=b,c=d`. */
+function matches({ metadata }: Stored, selector = ''): boolean {
+  const labels = (metadata['labels'] ?? {}) as Record<string, string>;
+  const pairs = selector.split(',').map((pair) => pair.split('='));
+  return selector === '' || pairs.every(([label = '', value]) => labels[label] === value);
+}
 
-function openWatch(path: string, ended: () => void): Watch {
+type Watch = {
+  readonly path: string;
+  readonly selector: string | undefined;
+  readonly stream: KubeStream;
+  push(line: string): void;
+};
+
+function openWatch({ path, query }: KubeRequest, ended: () => void): Watch {
   const lines: string[] = [];
   let isClosed = false;
   let wake = Promise.withResolvers<void>();
@@ -162,6 +173,7 @@ function openWatch(path: string, ended: () => void): Watch {
   };
   return {
     path,
+    selector: query?.['labelSelector'],
     push: (line) => {
       lines.push(line);
       nudge();
