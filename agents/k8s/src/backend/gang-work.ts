@@ -7,6 +7,7 @@ import { FEDERATION_LABEL, JOB_LABEL, MANAGED_BY, MANAGED_BY_LABEL, RUN_LABEL } 
 import { createService, getPod, letPodGo } from './kube-objects.ts';
 import { inTurn, type KubeState, type Tracked } from './kube-state.ts';
 import { takePod } from './sinks.ts';
+import { isStillWanted } from './still-wanted.ts';
 import { takeBack } from './take-back.ts';
 
 const TRIES = 10;
@@ -34,6 +35,7 @@ export function letGangGo(state: KubeState, run: Tracked): Promise<void> {
     const { facts } = run;
     const told = [...facts.pods.values()].find(({ goAtMs }) => goAtMs > 0);
     if (facts.asked || facts.cancelWanted) return;
+    if (!told && !(await isStillWanted(state, run))) return;
     const silent = [...facts.pods.values()].filter(
       (pod) => pod.goAtMs === 0 && !pod.gated && !pod.gone && pod.deletedAtMs === 0,
     );
