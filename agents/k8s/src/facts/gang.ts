@@ -1,6 +1,6 @@
 import type { End } from '@switchyard/core/lifecycle/evidence.ts';
 import { notStarted, type PodSetting, podEnd } from './pod-end.ts';
-import { isLeaving, isOver, type PodFacts } from './pod-facts.ts';
+import { isLeaving, isOver, type PodFacts, wentUnseen } from './pod-facts.ts';
 import { noteEnd, noteStart, type RunFacts } from './run-facts.ts';
 
 /** A gang is one task: it starts when its pods are let go, and ends when the last of them has. */
@@ -33,6 +33,13 @@ export function isWhole(run: RunFacts): boolean {
 
 export function isLetGo(run: RunFacts): boolean {
   return [...run.pods.values()].some(({ goAtMs }) => goAtMs > 0);
+}
+
+/** All of its pods are known, and none was let go or went away unseen. */
+export function isGangUnstarted(run: RunFacts): boolean {
+  const pods = [...run.pods.values()];
+  const known = new Set(pods.map(({ index }) => index)).size;
+  return !pods.some((pod) => pod.goAtMs > 0 || wentUnseen(pod)) && (run.madeHere || known === run.gang);
 }
 
 /** When the wait for the rest of the gang began, as far as this agent saw it; 0: none of it has a node. */

@@ -183,6 +183,11 @@ describe('a run of a queue', () => {
       // Of these nobody knows.
       { outcome: 'failed', reason: 'preempted', tasks: '2-3' },
     ]);
+    const madeHere = withPods(makeRun({ isArray: true, tasks: '0-3' }), { index: 0, ...killed });
+    expect(settled(Object.assign(madeHere, taken, { madeHere: true })).ends).toMatchObject([
+      { outcome: 'failed', reason: 'preempted', tasks: '0' },
+      { outcome: 'refused', reason: 'rejected', tasks: '1-3', detail: 'Kueue evicted it' },
+    ]);
     const unseen = Object.assign(withPods(makeRun(), {}), taken, { letGo: true });
     for (const [uid, pod] of unseen.pods) unseen.pods.set(uid, { ...pod, gated: true, gone: true });
     expect(settled(unseen).ends).toMatchObject([{ outcome: 'failed', reason: 'preempted' }]);
@@ -263,6 +268,22 @@ describe('a gang', () => {
     const withdrawn = gang({ index: 0, ...over(143) }, { index: 1, deleted: [5, 0] });
     withdrawn.asked = 'withdraw';
     expect(settled(withdrawn)).toMatchObject({ started: '', ends: [{ outcome: 'withdrawn' }] });
+  });
+
+  it('that Kueue took back before it was let go has not started', () => {
+    const taken = { eviction: 'Kueue evicted it', evictionConfirmed: true };
+    const killed = { node: 'n1', phase: 'Failed', state: exited(143), deleted: [8, 3] } as const;
+    const evicted = (...pods: Parameters<typeof gang>) => Object.assign(gang(...pods), taken);
+    const whole = evicted({ index: 0, ...killed }, { index: 1, deleted: [8, 0] });
+    expect(settled(whole)).toMatchObject({ started: '', ends: [{ outcome: 'refused', detail: 'Kueue evicted it' }] });
+    const isPreempted = [{ outcome: 'failed', reason: 'preempted' }];
+    expect(settled(evicted({ index: 0, ...killed, ...go }, { index: 1, deleted: [8, 0] })).ends).toMatchObject(
+      isPreempted,
+    );
+    expect(settled(evicted({ index: 0, deleted: [8, 0] })).ends).toMatchObject(isPreempted);
+    const unseen = evicted({ index: 0, ...up }, { index: 1, deleted: [8, 0] });
+    for (const [uid, pod] of unseen.pods) unseen.pods.set(uid, { ...pod, gone: true });
+    expect(settled(unseen).ends).toMatchObject(isPreempted);
   });
 
   it('is queued again by Kueue as long as it has not started', () => {

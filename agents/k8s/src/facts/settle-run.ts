@@ -1,6 +1,14 @@
 import type { End } from '@switchyard/core/lifecycle/evidence.ts';
-import { contains, difference, fromIndexes, intersection, type RangeSet } from '@switchyard/core/spec/range-set.ts';
-import { settleGang } from './gang.ts';
+import {
+  contains,
+  difference,
+  EMPTY,
+  fromIndexes,
+  intersection,
+  type RangeSet,
+  union,
+} from '@switchyard/core/spec/range-set.ts';
+import { isGangUnstarted, settleGang } from './gang.ts';
 import { nativeStateOf } from './native-state.ts';
 import { mayHaveBeenBound, notStarted, type PodSetting, podEnd } from './pod-end.ts';
 import { containerStartedMs, mayHaveStarted, type PodFacts } from './pod-facts.ts';
@@ -81,8 +89,14 @@ function settleQueued(run: RunFacts, { job, asked }: PodSetting): void {
   if (job?.startClaim === 'never') noteEnd(run, openTasks(run), notStarted(asked ?? 'withdraw'));
   if (run.eviction === null || !run.evictionConfirmed) return;
   const detail = run.eviction;
-  noteEnd(run, difference(neverBound(run), run.started), { outcome: 'refused', reason: 'rejected', detail });
+  noteEnd(run, difference(neverStarted(run), run.started), { outcome: 'refused', reason: 'rejected', detail });
   noteEnd(run, openTasks(run), { outcome: 'failed', reason: 'preempted', detail });
+}
+
+/** None of their pods was let go, as far as pods are known; this process knows of all pods of a Job that it made itself. */
+function neverStarted(run: RunFacts): RangeSet {
+  if (run.gang > 0) return isGangUnstarted(run) ? run.tasks : EMPTY;
+  return run.madeHere ? union(neverBound(run), difference(run.tasks, tasksOfPods(run))) : neverBound(run);
 }
 
 /** Tasks all of whose pods were deleted, or are held, before a node had them. */
