@@ -69,7 +69,8 @@ describe.skipIf(!kubernetes.ok)(`ends on a real Kubernetes (${kubernetes.why})`,
   it('a program that is not there', async () => {
     const order = await runs.submit('', { script: undefined, command: ['/no/such/program'] } as never);
     const end = await runs.ended(order);
-    expect(end).toMatchObject({ outcome: 'failed' });
+    expect(end).toMatchObject({ outcome: 'failed', reason: 'rejected' });
+    expect(end.exitCode).toBeUndefined();
     expect(end.detail).toContain('/no/such/program');
   });
 

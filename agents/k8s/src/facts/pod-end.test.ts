@@ -42,9 +42,24 @@ describe('the end of a pod', () => {
       { outcome: 'refused', reason: 'rejected' },
     ],
     [
-      'container that cannot be made',
+      'program that is not there',
       { ...on, phase: 'Failed', state: unmade('exec: "nothing": executable file not found in $PATH') },
-      { outcome: 'failed', reason: 'exit_code', exitCode: 128 },
+      { outcome: 'failed', reason: 'rejected', detail: expect.stringContaining('exec: "nothing"') },
+    ],
+    [
+      'program that Docker cannot run',
+      {
+        ...{ ...on, phase: 'Failed' },
+        state: {
+          terminated: { exitCode: 127, reason: 'ContainerCannotRun', message: 'no such file', finishedAt: sec(3) },
+        },
+      },
+      { outcome: 'failed', reason: 'rejected', detail: 'its container could not be started: no such file' },
+    ],
+    [
+      'container that was not started, with an exit code of nothing',
+      { ...on, phase: 'Succeeded', state: { terminated: { exitCode: 0, reason: 'StartError', finishedAt: sec(3) } } },
+      { outcome: 'failed', reason: 'rejected' },
     ],
     ['signal', { ...on, phase: 'Failed', state: exited(139) }, { reason: 'signal', signal: 'SEGV' }],
     [
@@ -269,6 +284,19 @@ describe('the end of a pod', () => {
     expect(podEnd(pod, { ...setting, nowMs: START + 120_000 })).toBeNull();
     expect(podEnd(pod, { ...setting, nowMs: START + 160_000 })).toMatchObject({ reason: 'node_failure' });
   });
+
+  it.each([0, 127, 128])(
+    'has no exit code when the payload never ran, whatever the runtime put there: %i',
+    (exitCode) => {
+      for (const reason of ['StartError', 'ContainerCannotRun']) {
+        const state = { terminated: { exitCode, reason, finishedAt: sec(3) } };
+        const end = podEnd(makePodFacts({ ...on, phase: 'Failed', state }), setting);
+        expect(end).toMatchObject({ outcome: 'failed', reason: 'rejected' });
+        expect(end).not.toHaveProperty('exitCode');
+        expect(end).not.toHaveProperty('startedAtMs');
+      }
+    },
+  );
 
   it('is a success without its pod only by the word of the Job', () => {
     const pod = { ...makePodFacts({ ...on, phase: 'Running', state: running }), gone: true };

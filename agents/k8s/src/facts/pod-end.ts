@@ -89,10 +89,17 @@ function endedByItself({ container, deletedAtMs, disruption, reason }: PodFacts)
 
 function exitEnd({ container }: PodFacts): End {
   if (container.kind !== 'terminated') return unknownEnd('its container left no exit code');
-  const { exitCode, message } = container;
-  if (exitCode === 0) return { outcome: 'succeeded', exitCode: 0 };
+  const { exitCode, reason, message } = container;
   if (wasLeftUnmade(container))
     return { outcome: 'refused', reason: 'rejected', detail: `its container was not made: ${message}` };
+  // The exit code (127, 128) is the runtime's: the payload has none.
+  if (reason === 'StartError' || reason === 'ContainerCannotRun')
+    return {
+      outcome: 'failed',
+      reason: 'rejected',
+      detail: `its container could not be started: ${said(message, reason)}`,
+    };
+  if (exitCode === 0) return { outcome: 'succeeded', exitCode: 0 };
   const exit = exitOf(container);
   const detail = message === '' ? {} : { detail: message };
   return { outcome: 'failed', reason: exit.signal === undefined ? 'exit_code' : 'signal', ...detail, ...exit };
