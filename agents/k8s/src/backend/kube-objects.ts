@@ -8,9 +8,7 @@ import { jobsPath, objectPath, podsPath } from '../object-path.ts';
 
 export type Place = { readonly namespace: string; readonly name: string };
 
-export function getJob(client: KubeClient, { namespace, name }: Place): Promise<Job | null> {
-  return unless('not_found', client.request<Job>({ verb: 'GET', path: jobsPath(namespace, name) }));
-}
+export { getJob } from '../get-job.ts';
 
 export function getPod(client: KubeClient, { namespace, name }: Place): Promise<Pod | null> {
   return unless('not_found', client.request<Pod>({ verb: 'GET', path: podsPath(namespace, name) }));

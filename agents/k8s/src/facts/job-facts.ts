@@ -1,4 +1,5 @@
 import { parseRangeSet, type RangeSet, union } from '@switchyard/core/spec/range-set.ts';
+import { whenTrue } from '../kueue/conditions.ts';
 import type { QueuedJob } from '../kueue/kueue-types.ts';
 import { hasGate, START_CLAIM_ANNOTATION } from '../kueue/start-claim.ts';
 import { QUEUE_NAME_LABEL, WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
@@ -35,9 +36,8 @@ export type JobFacts = {
 export type Asked = 'withdraw' | 'cancel' | 'give back';
 
 export function jobFacts({ metadata, spec, status }: QueuedJob): JobFacts {
-  const condition = (type: string) => status?.conditions?.find((each) => each.type === type && each.status === 'True');
-  const complete = condition('Complete');
-  const failed = condition('Failed');
+  const complete = whenTrue(status?.conditions, 'Complete');
+  const failed = whenTrue(status?.conditions, 'Failed');
   const last = complete ?? failed;
   return {
     uid: metadata.uid ?? '',
@@ -49,7 +49,7 @@ export function jobFacts({ metadata, spec, status }: QueuedJob): JobFacts {
       ? { kind: complete ? 'complete' : 'failed', reason: last.reason ?? '', message: last.message ?? '' }
       : null,
     finishedAtMs: momentMs(last?.lastTransitionTime),
-    failing: failed !== undefined || condition('FailureTarget') !== undefined,
+    failing: failed !== null || whenTrue(status?.conditions, 'FailureTarget') !== null,
     completedIndexes: indexSet(status?.completedIndexes),
     failedIndexes: indexSet(status?.failedIndexes),
     queue: metadata.labels?.[QUEUE_NAME_LABEL] ?? '',

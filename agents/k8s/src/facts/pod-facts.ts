@@ -1,4 +1,5 @@
 import type { Condition, ContainerStatus, Pod } from '../api-types.ts';
+import { conditionOf } from '../kueue/conditions.ts';
 import { hasGate } from '../kueue/start-claim.ts';
 import { COMPLETION_INDEX_ANNOTATION, CONTAINER, GO_ANNOTATION } from '../names.ts';
 import { momentMs } from './moment.ts';
@@ -73,7 +74,7 @@ const TROUBLE = [
 export function podFacts(pod: Pod, nowMs: number): PodFacts | null {
   const { metadata, spec, status } = pod;
   if (!metadata?.name || !metadata.uid) return null;
-  const condition = (type: string) => status?.conditions?.find((each) => each.type === type);
+  const condition = (type: string) => conditionOf(status?.conditions, type);
   const container = containerFacts(status?.containerStatuses?.find(({ name }) => name === CONTAINER));
   const unseen = container.kind === 'running' ? unseenSince(condition('Ready')) : '';
   const scheduled = condition('PodScheduled');

@@ -16,16 +16,6 @@ export type KueueClient = {
 /** A Job of this agent: a later one of the same name has another UID. */
 export type JobName = { readonly namespace: string; readonly name: string; readonly uid: string };
 
-/** The Job as the server has it now (a read of the latest, not of its cache); null when it is gone. */
-export async function getJob(client: KueueClient, name: JobName): Promise<QueuedJob | null> {
-  return client
-    .request<QueuedJob>({ verb: 'GET', path: jobsPath(name.namespace, name.name) })
-    .catch((error: { kind?: string }) => {
-      if (error.kind === 'not_found') return null;
-      throw error;
-    });
-}
-
 /**
  * Writes the claim if the Job is still exactly as it was seen; null when it is not, so that the caller looks again. Repeating it
  * after a lost answer is harmless: the second meets the new resourceVersion, and looking again shows the claim.

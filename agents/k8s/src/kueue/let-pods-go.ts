@@ -1,6 +1,7 @@
 import type { Pod } from '../api-types.ts';
+import { getJob } from '../get-job.ts';
 import { podsPath } from '../object-path.ts';
-import { claimOnJob, getJob, type JobName, type KueueClient } from './job-claim.ts';
+import { claimOnJob, type JobName, type KueueClient } from './job-claim.ts';
 import type { QueuedJob } from './kueue-types.ts';
 import { type HoldReason, mayStart, podsToLetGo, START_GATE } from './start-claim.ts';
 

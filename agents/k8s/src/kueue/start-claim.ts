@@ -1,6 +1,6 @@
 import type { Job, Pod } from '../api-types.ts';
 import { COMPLETION_INDEX_ANNOTATION, WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
-import { conditionOf } from './conditions.ts';
+import { whenTrue } from './conditions.ts';
 import type { QueuedJob } from './kueue-types.ts';
 
 /**
@@ -107,5 +107,5 @@ function byAge(one: Pod, other: Pod): number {
 }
 
 export function isFinished(status: Job['status']): boolean {
-  return ['Complete', 'Failed'].some((type) => conditionOf(status?.conditions, type)?.status === 'True');
+  return ['Complete', 'Failed'].some((type) => whenTrue(status?.conditions, type) !== null);
 }

@@ -1,5 +1,6 @@
+import { getJob } from '../get-job.ts';
 import { kueuePath } from './detect-kueue.ts';
-import { claimOnJob, getJob, type JobName, type KueueClient } from './job-claim.ts';
+import { claimOnJob, type JobName, type KueueClient } from './job-claim.ts';
 import { JOB_UID_LABEL, type KueueVersion, type QueuedJob, type Workload } from './kueue-types.ts';
 import { isFinished, startClaimOf, startClaimText } from './start-claim.ts';
 import { isWorkloadOf, type WorkloadFacts, workloadFacts } from './workload-facts.ts';

@@ -1,5 +1,5 @@
 import type { Condition } from '../api-types.ts';
-import { conditionOf } from './conditions.ts';
+import { conditionOf, whenTrue } from './conditions.ts';
 import type { Workload } from './kueue-types.ts';
 
 /** What Kueue says of one Workload, in values that both versions of its API give. */
@@ -95,11 +95,6 @@ function jobThatOwns({ metadata }: Workload): WorkloadFacts['owner'] {
 function queuedSince({ metadata }: Workload, evicted: Condition | null): number {
   const toTheEnd = evicted?.reason === 'AdmissionCheck' || evicted?.reason === 'PodsReadyTimeout';
   return (toTheEnd ? timeOf(evicted.lastTransitionTime) : null) ?? timeOf(metadata.creationTimestamp) ?? 0;
-}
-
-function whenTrue(conditions: readonly Condition[], type: string): Condition | null {
-  const found = conditionOf(conditions, type);
-  return found?.status === 'True' ? found : null;
 }
 
 function saying({ reason, message }: Condition): { reason: string; message: string } {
