@@ -48,6 +48,7 @@ describe('the log of forgotten runs', () => {
     for (const each of [log, await openForgottenLog(stateDir)]) {
       expect(await each.find(first!)).toMatchObject({ order: { placementNumber: 3 } });
       expect(await each.find('00000000-0000-7000-8000-000000000003')).toBe(null);
+      expect(await each.among([second!, '00000000-0000-7000-8000-000000000003'])).toEqual(new Set([second]));
       expect((await each.above(3)).map(({ order }) => order.runId)).toEqual([second]);
       expect(await each.above(8)).toEqual([]);
     }

@@ -84,6 +84,8 @@ export type Backend = {
   /** What this cluster is, whatever its name: `slurm:<ClusterName>@<controller>`. */
   fingerprint(): Promise<string>;
   capacity(): Promise<CapacityReport>;
+  /** How many submits are worth having under way at the same time; the rest of a burst waits. */
+  readonly concurrentSubmits: number;
   /** Afterwards the run exists at most once as something that can start; a lost answer is looked up, never guessed. */
   submit(order: RunOrder, options: { readonly observedBefore: boolean }): Promise<RunStatus>;
   /** Statuses of all runs this agent knows, from one listing; `changed` names those that differ from the last call. */

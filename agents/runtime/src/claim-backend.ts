@@ -24,6 +24,8 @@ import { withdrawUnknown } from './withdraw-unknown.ts';
 const GRACE_MS = 90_000;
 /** How many times the grace a mass disappearance must last before it is believed. */
 const BELIEVED_AFTER_GRACES = 10;
+/** Native commands that run at once. */
+const CONCURRENT_SUBMITS = 8;
 /** A shared file system answers several at a time. */
 const CONCURRENT_LOADS = 16;
 const ONE_OUTPUT = 'this cluster writes what all nodes of a job say into one output: read it without a rank';
@@ -39,6 +41,7 @@ export async function claimBackend(options: ClaimBackendOptions): Promise<Backen
     kind: options.queue.kind,
     fingerprint: () => options.queue.fingerprint(),
     capacity: () => options.queue.capacity(),
+    concurrentSubmits: CONCURRENT_SUBMITS,
     submit: (order, { observedBefore }) =>
       oneAtATime(state.submits, order.runId, () => submitRun(state, order, observedBefore)),
     observe: () => observeRuns(state),

@@ -11,6 +11,8 @@ export type ForgottenLog = {
   /** On disk when this resolves. */
   append(runs: readonly KnownRun[]): Promise<void>;
   find(runId: string): Promise<KnownRun | null>;
+  /** Those of many that are forgotten: each file is read once at most. */
+  among(runIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Runs with a higher placement number than a database that may have gone back in time. */
   above(placementNumber: number): Promise<KnownRun[]>;
 };
@@ -66,6 +68,15 @@ export async function openForgottenLog(stateDir: string, now: () => number = Dat
         if (found) return found;
       }
       return null;
+    },
+    among: async (runIds) => {
+      const forgotten = new Set<string>();
+      for (const [name, known] of marks) {
+        const wanted = new Set(runIds.filter((runId) => known.has(mark(runId))));
+        if (wanted.size === 0) continue;
+        for await (const run of readDay(folder, name)) if (wanted.has(run.order.runId)) forgotten.add(run.order.runId);
+      }
+      return forgotten;
     },
     above: async (placementNumber) => {
       if (placementNumber >= highest) return [];

@@ -14,7 +14,7 @@ export type Sender = {
 };
 
 /** Between two looks under load: what was committed meanwhile goes out together. */
-const MINIMUM_GAP_MS = 2;
+const MINIMUM_GAP_MS = 10;
 /** A notification may be lost, a repeat may be due. */
 const FALLBACK_MS = 2000;
 const OFFER = 'offer:';

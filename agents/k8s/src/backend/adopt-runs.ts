@@ -9,15 +9,17 @@ import { takeKnown } from './sinks.ts';
  * of forgotten runs are leftovers, and go.
  */
 export function adoptArrivals(state: KubeState): Promise<void> {
-  state.adopting = state.adopting.then(async () => {
-    for (const runId of [...state.arrivals.keys()])
-      await adopt(state, runId).catch((error: Error) => state.warn(error.message));
-  });
+  state.adopting = state.adopting
+    .then(async () => {
+      const runIds = [...state.arrivals.keys()];
+      const forgotten = await state.forgotten.among(runIds);
+      for (const runId of runIds) adopt(state, runId, forgotten.has(runId));
+    })
+    .catch((error: Error) => state.warn(error.message));
   return state.adopting;
 }
 
-async function adopt(state: KubeState, runId: string): Promise<void> {
-  const isForgotten = (await state.forgotten.find(runId)) !== null;
+function adopt(state: KubeState, runId: string, isForgotten: boolean): void {
   const arrival = state.arrivals.get(runId);
   state.arrivals.delete(runId);
   if (!arrival) return;

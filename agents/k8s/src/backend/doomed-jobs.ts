@@ -25,7 +25,7 @@ async function execute(state: KubeState, job: Doomed): Promise<void> {
   job.notBeforeMs = Number.POSITIVE_INFINITY;
   try {
     await state.deletes(async () => {
-      if (!state.closed) await deleteJob(state.client, job, 'Background');
+      if (!state.closed) await deleteJob(state.client, job, 'Background', 'tidy');
     });
   } catch (error) {
     job.failures += 1;

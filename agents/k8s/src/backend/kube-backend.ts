@@ -28,6 +28,8 @@ import { createFailureSink, jobSink, podSink } from './sinks.ts';
 import { submitRun } from './submit-run.ts';
 import { cancelRun, withdrawRun } from './withdraw-run.ts';
 
+/** More than the client lets go at once: a place that a create leaves is to be taken by the next, not by what is less urgent. */
+const CONCURRENT_SUBMITS = 32;
 const DELETES = 8;
 const LOOK_EVERY_MS = 20;
 const NEXT_OBSERVE_MS = 2000;
@@ -51,6 +53,7 @@ export async function kubeBackend(options: KubeBackendOptions): Promise<Backend>
     kind: 'kubernetes',
     fingerprint: () => kubeFingerprint(state.client),
     capacity: () => capacity.report(),
+    concurrentSubmits: CONCURRENT_SUBMITS,
     submit: async (order, { observedBefore }) => {
       needsAnswer();
       return oneAtATime(state.submits, order.runId, () => submitRun(state, order, observedBefore));

@@ -1,6 +1,7 @@
 import type { Job, KubeList, Pod, Service } from '../api-types.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { KubeError, type KubeErrorKind } from '../client/kube-error.ts';
+import type { Lane } from '../client/kube-request.ts';
 import { CONTROLLER_UID_LABEL, GO_ANNOTATION, WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
 import { jobsPath, objectPath, podsPath } from '../object-path.ts';
 
@@ -67,11 +68,12 @@ export async function deleteJob(
   client: KubeClient,
   { namespace, name, uid }: Place & { readonly uid: string },
   propagationPolicy: Propagation,
+  lane?: Lane,
 ): Promise<boolean> {
   if (name === '' || uid === '') throw new TypeError('a Job without name or UID cannot be deleted');
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy, preconditions: { uid } };
   try {
-    await client.request({ verb: 'DELETE', path: jobsPath(namespace, name), body });
+    await client.request({ verb: 'DELETE', path: jobsPath(namespace, name), body, lane });
     return true;
   } catch (error) {
     if (isKube(error, 'not_found')) return true;

@@ -80,7 +80,12 @@ type Answer =
 async function create(state: KubeState, run: Tracked, job: Job): Promise<Answer> {
   const path = jobsPath(run.facts.namespace);
   try {
-    const { value, unclearBefore } = await state.client.requestWithHistory<Job>({ verb: 'POST', path, body: job });
+    const { value, unclearBefore } = await state.client.requestWithHistory<Job>({
+      verb: 'POST',
+      path,
+      body: job,
+      lane: 'submit',
+    });
     if (unclearBefore) isUnclear(state, run);
     return { kind: 'made', job: value };
   } catch (error) {

@@ -5,7 +5,7 @@ import { type Credentials, openCredentials } from './credentials.ts';
 import type { KubeAccess } from './kube-access.ts';
 import { createKubeAgents } from './kube-agent.ts';
 import { KubeError } from './kube-error.ts';
-import { type KubeRequest, repeatIsHarmless } from './kube-request.ts';
+import { type KubeRequest, type Lane, repeatIsHarmless } from './kube-request.ts';
 import { type KubeStream, openedStream } from './kube-stream.ts';
 import type { AccessOptions } from './load-access.ts';
 import { createRateLimiter } from './rate-limiter.ts';
@@ -48,6 +48,14 @@ export type OpenedKubeClient = KubeClient & {
 };
 
 const GIVE_UP_MS = 30_000;
+/**
+ * What waits longest if all wait in fair turns goes first in a crowd: runs that the cluster does not have yet; then what frees or
+ * stops something; what ended runs leave behind goes last.
+ */
+const WEIGHTS: Readonly<Record<Lane | KubeRequest['verb'], number>> = {
+  ...{ submit: 16, start: 2, tidy: 1 },
+  ...{ GET: 4, POST: 4, PUT: 4, PATCH: 4, DELETE: 4 },
+};
 /** What a 429 without Retry-After asks for. */
 const PAUSE_MS = 1_000;
 
@@ -64,6 +72,7 @@ function createKubeClient(credentials: Credentials, options: KubeClientOptions) 
     requestsPerSecond: options.requestsPerSecond ?? 200,
     burst: options.burst ?? 400,
     concurrency,
+    weights: WEIGHTS,
   });
   const agents = createKubeAgents({ keepAlive: concurrency });
   const closing = new AbortController();
@@ -121,7 +130,7 @@ function createKubeClient(credentials: Credentials, options: KubeClientOptions) 
   };
 
   const insideLimits = async <Result>(what: KubeRequest, work: () => Promise<Result>): Promise<Result> => {
-    const leave = await limiter.enter(what.verb, what.signal).catch((error: unknown) => {
+    const leave = await limiter.enter(what.lane ?? what.verb, what.signal).catch((error: unknown) => {
       throw noAnswerError(what, new NoAnswer('stopped', false, (error as Error).message, error));
     });
     try {

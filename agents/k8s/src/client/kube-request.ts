@@ -13,7 +13,12 @@ export type KubeRequest = {
   /** How long after the first attempt another may begin; 0: one attempt only. */
   readonly giveUpMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** With whom it waits for its turn; without one with all of its verb. */
+  readonly lane?: Lane | undefined;
 };
+
+/** What a crowd is made of: runs that are handed over, pods that are let go, and what ended runs leave behind. */
+export type Lane = 'submit' | 'start' | 'tidy';
 
 /**
  * Whether sending it again does no harm when the first may have been carried out: reading; creating under a fixed

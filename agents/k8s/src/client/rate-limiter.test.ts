@@ -62,6 +62,22 @@ it('a crowd in one lane does not hold up another', async () => {
   limiter.close();
 });
 
+it('a lane goes as often in a row as its weight, and no lane is forgotten', async () => {
+  const weights = { submit: 4, tidy: 1 };
+  const limiter = createRateLimiter({ requestsPerSecond: 1_000, burst: 1_000, concurrency: 1, weights });
+  const order: string[] = [];
+  const go = (lane: string) =>
+    limiter.enter(lane).then((leave) => {
+      order.push(lane);
+      leave();
+    });
+  await Promise.all([...Array(8).fill('submit'), ...Array(4).fill('tidy')].map(go));
+  const round = [...Array(4).fill('submit'), 'tidy'];
+  // The first found nobody else there.
+  expect(order).toEqual(['submit', ...round, ...Array(3).fill('submit'), ...Array(3).fill('tidy')]);
+  limiter.close();
+});
+
 it('one who no longer waits takes no place', async () => {
   const limiter = createRateLimiter({ requestsPerSecond: 1, burst: 1, concurrency: 1 });
   const leave = await limiter.enter('GET');

@@ -1,6 +1,6 @@
 /** Who may ask the API server now: so many per second after a burst, so many at the same time, in fair turns. */
 export type RateLimiter = {
-  /** Resolves when the request may go; the result is called when its answer is there. Lanes take turns. */
+  /** Resolves when the request may go; the result is called when its answer is there. Lanes take turns, by their weights. */
   enter(lane: string, signal?: AbortSignal): Promise<() => void>;
   /** The server has too much to do: nobody goes for this long, then at half the rate, which recovers. */
   slowDown(forMs: number): void;
@@ -20,6 +20,8 @@ export function createRateLimiter(options: {
   readonly requestsPerSecond: number;
   readonly burst: number;
   readonly concurrency: number;
+  /** How many of a lane go in a row while others wait; 1 without a word. */
+  readonly weights?: Readonly<Record<string, number>>;
 }): RateLimiter {
   const lanes = new Map<string, Waiter[]>();
   let tokens = options.burst;
@@ -30,6 +32,8 @@ export function createRateLimiter(options: {
   let halvedAtMs = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
+  /** How many of the first lane have gone in a row. */
+  let inARow = 0;
 
   const refill = () => {
     const nowMs = performance.now();
@@ -40,12 +44,16 @@ export function createRateLimiter(options: {
     tokens = Math.min(options.burst, tokens + (elapsedMs / 1000) * options.requestsPerSecond * factor);
   };
 
-  /** The lane whose turn it is goes to the end of the line. */
+  /** The lane whose turn it is goes to the end of the line when it has had as many as its weight. */
   const nextWaiter = (): Waiter | undefined => {
     for (const [lane, line] of lanes) {
-      lanes.delete(lane);
       const waiter = line.shift();
-      if (line.length > 0) lanes.set(lane, line);
+      inARow += 1;
+      if (line.length === 0 || inARow >= (options.weights?.[lane] ?? 1)) {
+        lanes.delete(lane);
+        if (line.length > 0) lanes.set(lane, line);
+        inARow = 0;
+      }
       if (waiter) return waiter;
     }
     return undefined;

@@ -1,3 +1,4 @@
+import type { Lane } from '../client/kube-request.ts';
 import { jobsPath } from '../object-path.ts';
 import type { QueuedJob } from './kueue-types.ts';
 import { START_CLAIM_ANNOTATION } from './start-claim.ts';
@@ -10,6 +11,7 @@ export type KueueClient = {
     query?: Record<string, string>;
     body?: unknown;
     contentType?: string;
+    lane?: Lane;
   }): Promise<T>;
 };
 

@@ -54,6 +54,7 @@ async function takeGateAway(client: KueueClient, { metadata }: Pod): Promise<str
   try {
     await client.request({
       verb: 'PATCH',
+      lane: 'start',
       path: podsPath(metadata.namespace ?? '', metadata.name),
       contentType: 'application/strategic-merge-patch+json',
       body: { metadata: { uid: metadata.uid }, spec: { schedulingGates: [{ $patch: 'delete', name: START_GATE }] } },

@@ -56,7 +56,13 @@ async function podTail(
   bytes: number,
 ): Promise<Pick<LogTail, 'offset' | 'data'> | null> {
   try {
-    const log = await openPodLog(client, pod, { from: BEGINNING, way: 'since', follow: false, giveUpMs: GIVE_UP_MS });
+    const log = await openPodLog(client, pod, {
+      from: BEGINNING,
+      way: 'since',
+      follow: false,
+      giveUpMs: GIVE_UP_MS,
+      lane: 'tidy',
+    });
     let kept: Buffer = Buffer.alloc(0);
     try {
       for (let isOver = false; !isOver; ) {

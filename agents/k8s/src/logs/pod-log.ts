@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeClient } from '../client/kube-client.ts';
+import type { Lane } from '../client/kube-request.ts';
 import { CONTAINER } from '../names.ts';
 import { podsPath } from '../object-path.ts';
 import { BEGINNING, type LinePlace, type LogCursor } from './log-cursor.ts';
@@ -40,7 +41,13 @@ export type Way = 'since' | 'beginning' | 'line';
 export async function openPodLog(
   client: Pick<KubeClient, 'stream'>,
   pod: PodAddress,
-  options: { readonly from: LogCursor; readonly way: Way; readonly follow: boolean; readonly giveUpMs: number },
+  options: {
+    readonly from: LogCursor;
+    readonly way: Way;
+    readonly follow: boolean;
+    readonly giveUpMs: number;
+    readonly lane?: Lane;
+  },
 ): Promise<PodLog> {
   const { from, way, follow } = options;
   const place = way === 'line' && from.line ? placeByLine(from, from.line) : placeByCount(from, way === 'since');
@@ -55,6 +62,7 @@ export async function openPodLog(
     },
     timeoutMs: OPEN_WITHIN_MS,
     giveUpMs: options.giveUpMs,
+    lane: options.lane,
   });
   const chunks = stream[Symbol.asyncIterator]();
   let wire: Buffer = Buffer.alloc(0);

@@ -100,6 +100,7 @@ function fakeBackend() {
     kind: 'slurm',
     fingerprint: async () => 'slurm:x@y',
     capacity: async () => report,
+    concurrentSubmits: 8,
     submit: async (order, { observedBefore }) => {
       control.orders.push({ order, observedBefore });
       return status(order.runId, { nativeId: '77' });

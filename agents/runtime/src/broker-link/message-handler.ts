@@ -11,8 +11,6 @@ export type MessageHandler = { handle(message: FromBroker): void };
 
 type Value<Case extends FromBroker['$case']> = Extract<FromBroker, { $case: Case }>['value'];
 
-/** As many native commands as run at once; the rest of a burst waits here. */
-const CONCURRENT_SUBMITS = 8;
 const CONCURRENT_LOG_READS = 16;
 /** The broker forgets one run a message: those of the same moment are one write to the daily log. */
 const FORGET_TOGETHER_MS = 20;
@@ -26,7 +24,7 @@ export function createMessageHandler(
   parts: LinkParts & { readonly stream: BrokerStream; readonly federation: string; readonly flush: () => void },
 ): MessageHandler {
   const { backend, outbox, stream, log } = parts;
-  const submits = createLimiter(CONCURRENT_SUBMITS);
+  const submits = createLimiter(backend.concurrentSubmits);
   const reads = createLimiter(CONCURRENT_LOG_READS);
   /** Messages that are being worked on: their repeats need no second worker. */
   const underWay = new Set<string>();

@@ -15,6 +15,7 @@ const PROTOCOL_VERSION = 1;
 const WELCOME_WITHIN_MS = 20_000;
 /** An observation whose acknowledgement is lost goes out again. */
 const FLUSH_EVERY_MS = 2000;
+const FLUSH_GAP_MS = 50;
 
 export type LinkParts = {
   readonly config: AgentConfig;
@@ -125,20 +126,28 @@ async function sendInventory(stream: BrokerStream, parts: LinkParts, above: numb
   } while (left.length > 0);
 }
 
-/** The returned function sends what waits, at once and in one message for all that came in the same turn. */
+/**
+ * The returned function sends what waits: at once after a pause, and under load in one message for all that came meanwhile, for
+ * each message is a transaction of the broker.
+ */
 function startFlushing(stream: BrokerStream, outbox: ObservationOutbox, signal: AbortSignal): () => void {
   let scheduled = false;
+  let sentMs = Number.NEGATIVE_INFINITY;
   const send = () => {
     scheduled = false;
-    const batch = signal.aborted ? null : outbox.take(performance.now());
+    const nowMs = performance.now();
+    const batch = signal.aborted ? null : outbox.take(nowMs);
     if (!batch) return;
+    sentMs = nowMs;
     const runs = batch.runs.map(statusToWire);
     void stream.write({ $case: 'observations', value: { counter: batch.counter, runs } });
   };
   const flush = () => {
     if (scheduled) return;
     scheduled = true;
-    setImmediate(send);
+    const waitMs = sentMs + FLUSH_GAP_MS - performance.now();
+    if (waitMs > 0) setTimeout(send, waitMs);
+    else setImmediate(send);
   };
   const timer = setInterval(flush, FLUSH_EVERY_MS);
   signal.addEventListener('abort', () => clearInterval(timer));
