@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Backend } from '@switchyard/agent-runtime/backend.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Job } from '../api-types.ts';
+import type { Job, Pod } from '../api-types.ts';
+import { goWaitSeconds } from '../manifest/launcher.ts';
 import { makeConfig, makeOrder } from '../manifest/testing/make-order.ts';
 import { COMPLETION_INDEX_ANNOTATION, GO_ANNOTATION, WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
 import { kubeBackend } from './kube-backend.ts';
@@ -16,13 +17,16 @@ const POD = '/api/v1/namespaces/default/pods/pod';
 let stateDir = '';
 let cluster = fakeCluster();
 let backend: Backend;
+let nowMs = () => Date.now();
+const config = makeConfig();
 const open = () =>
-  kubeBackend({ client: cluster.client, config: makeConfig(), stateDir, cluster: 'k', federation: 'test' });
+  kubeBackend({ client: cluster.client, config, stateDir, cluster: 'k', federation: 'test', now: () => nowMs() });
 const job = () => cluster.get(PATH) as unknown as Job;
 const isToldToGo = (index: number) =>
   GO_ANNOTATION in (cluster.get(`${POD}-${index}`)!.metadata['annotations'] as object);
 
 beforeEach(async () => {
+  nowMs = () => Date.now();
   stateDir = mkdtempSync(join(tmpdir(), 'yard-k8s-'));
   cluster = fakeCluster();
   backend = await open();
@@ -37,10 +41,15 @@ afterEach(async () => {
 
 function bothPodsAreUp(): void {
   const running = [{ name: 'main', state: { running: { startedAt: '2026-11-21T10:00:00Z' } } }];
+  bothPods({ phase: 'Running', containerStatuses: running });
+}
+
+function bothPods(status: object): void {
+  const activeDeadlineSeconds = 60 + goWaitSeconds(config.gangSeconds);
   for (const index of [0, 1])
     cluster.putPod(job(), `pod-${index}`, {
       metadata: { annotations: { [COMPLETION_INDEX_ANNOTATION]: String(index) } },
-      ...{ spec: { nodeName: 'n1' }, status: { phase: 'Running', containerStatuses: running } },
+      ...{ spec: { nodeName: 'n1', activeDeadlineSeconds }, status },
     });
 }
 
@@ -48,6 +57,23 @@ test('a gang that is up is let go, also by an agent that started again', async (
   bothPodsAreUp();
   backend = await open();
   await vi.waitFor(() => expect([isToldToGo(0), isToldToGo(1)]).toEqual([true, true]));
+});
+
+test('the time that pods waited for each other is not taken from their walltime, though the clock of the node is ahead', async () => {
+  let waitedMs = 0;
+  nowMs = () => Date.now() + waitedMs;
+  backend = await open();
+  bothPods({ startTime: new Date(Date.now() + 600_000).toISOString() });
+  await vi.waitFor(async () => {
+    await backend.observe();
+    expect((await backend.inventory(0))[0]?.status.nativeReason).toContain('0 of 2 pods are up');
+  });
+  waitedMs = 30_000;
+  bothPodsAreUp();
+  await vi.waitFor(() => expect(isToldToGo(0)).toBe(true));
+  const { spec } = cluster.get(`${POD}-0`) as unknown as Pod;
+  expect(spec.activeDeadlineSeconds).toBeGreaterThanOrEqual(90);
+  expect(spec.activeDeadlineSeconds).toBeLessThan(95);
 });
 
 test('an old list after a restart lets no gang go that is being taken back', async () => {

@@ -54,7 +54,7 @@ async function tell(state: KubeState, run: Tracked, first: Pod, at: string): Pro
   let pod: Pod | null = first;
   for (let tries = 0; tries < TRIES && pod; tries += 1) {
     const place = { namespace: run.facts.namespace, name: pod.metadata.name };
-    const after = await letPodGo(state.client, place, pod, { at, deadlineSeconds: deadline(state, pod) });
+    const after = await letPodGo(state.client, place, pod, { at, deadlineSeconds: deadline(state, run, pod) });
     if (after) return takePod(state, after);
     pod = await getPod(state.client, place);
     if (pod) takePod(state, pod);
@@ -62,12 +62,16 @@ async function tell(state: KubeState, run: Tracked, first: Pod, at: string): Pro
   }
 }
 
-/** The pods' clocks ran while they waited for each other: the walltime counts from now. */
-function deadline({ config, now }: KubeState, { spec, status }: Pod): number | null {
+/**
+ * The pods' clocks ran while they waited for each other: the walltime counts from now. How long they have run is known by the times of
+ * their node, whose clock may be ahead, and by what this agent has seen of them, which may be too little.
+ */
+function deadline({ config, now }: KubeState, { facts }: Tracked, { metadata, spec, status }: Pod): number | null {
   const takenAtMs = Date.parse(status?.startTime ?? '');
   if (spec.activeDeadlineSeconds === undefined || Number.isNaN(takenAtMs)) return null;
+  const boundSinceMs = facts.pods.get(metadata.uid ?? '')?.boundSinceMs ?? Infinity;
   const walltime = spec.activeDeadlineSeconds - goWaitSeconds(config.gangSeconds);
-  const sofar = Math.max(0, Math.ceil((now() - takenAtMs) / 1000));
+  const sofar = Math.max(0, Math.ceil((now() - Math.min(takenAtMs, boundSinceMs)) / 1000));
   return walltime > 0 && sofar + walltime < spec.activeDeadlineSeconds ? sofar + walltime : null;
 }
 
