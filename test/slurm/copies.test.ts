@@ -2,8 +2,8 @@ import type { RunOrder } from '@switchyard/agent-runtime/backend.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seeded } from '../support/seeded.ts';
 import { until } from '../support/until.ts';
-import { BackendWorld, type WorldOptions } from './backend-world.ts';
 import { startReplyDroppingProxy } from './reply-dropping-proxy.ts';
+import { SlurmRuns, type SlurmRunsOptions } from './slurm-runs.ts';
 import { type SlurmCluster, slurmAvailable, startSlurmCluster } from './testbed.ts';
 
 const slurm = slurmAvailable();
@@ -11,13 +11,13 @@ const slurm = slurmAvailable();
 /** Whoever makes a copy of a native job, and however: its payload starts once. */
 describe.skipIf(!slurm.ok)(`copies on a real Slurm (${slurm.why})`, () => {
   let cluster: SlurmCluster;
-  let world: BackendWorld;
+  let world: SlurmRuns;
 
   beforeAll(async () => {
     cluster = await startSlurmCluster({ name: 'copies', nodes: 1, slurmdTimeoutSeconds: 5, messageTimeoutSeconds: 5 });
   });
-  const open = async (options: WorldOptions = {}) => {
-    world = await BackendWorld.open(cluster, options);
+  const open = async (options: SlurmRunsOptions = {}) => {
+    world = await SlurmRuns.open(cluster, options);
   };
   afterAll(async () => {
     await world?.close();
@@ -43,11 +43,11 @@ describe.skipIf(!slurm.ok)(`copies on a real Slurm (${slurm.why})`, () => {
     await nothingLeft();
     for (const order of orders) {
       expect(await nativeOf(order.marker)).toHaveLength(3);
-      expect(world.starts(order)).toEqual(['0']);
+      expect(world.startedTasks(order)).toEqual(['0']);
     }
     expect(
       world
-        .starts(array)
+        .startedTasks(array)
         .map(Number)
         .sort((left, right) => left - right),
     ).toEqual(Array.from({ length: 20 }, (_, at) => at));
@@ -66,7 +66,7 @@ describe.skipIf(!slurm.ok)(`copies on a real Slurm (${slurm.why})`, () => {
     await cluster.scontrol(['update', `jobid=${nativeId}`, 'StartTime=now']);
     expect((await world.ended(order)).outcome).toBe('failed');
     await nothingLeft();
-    expect(world.starts(order)).toEqual(['0']);
+    expect(world.startedTasks(order)).toEqual(['0']);
 
     const over = await world.submit('sleep 2; exit 0');
     const { nativeId: overId } = await world.started(over);
@@ -75,7 +75,7 @@ describe.skipIf(!slurm.ok)(`copies on a real Slurm (${slurm.why})`, () => {
     await cluster.scontrol(['requeue', overId]);
     await cluster.run(['scontrol', 'update', `jobid=${overId}`, 'StartTime=now']);
     await nothingLeft();
-    expect(world.starts(over)).toEqual(['0']);
+    expect(world.startedTasks(over)).toEqual(['0']);
     expect(world.status(over).ends).toMatchObject([{ outcome: 'succeeded' }]);
     await world.close();
   });
@@ -95,7 +95,7 @@ describe.skipIf(!slurm.ok)(`copies on a real Slurm (${slurm.why})`, () => {
     expect(end.reason ?? 'none').not.toBe('unknown_end');
     await cluster.run(['scontrol', 'update', 'nodename=n1', 'state=resume']);
     await nothingLeft();
-    expect(world.starts(order)).toEqual(['0']);
+    expect(world.startedTasks(order)).toEqual(['0']);
     await world.close();
   });
 
@@ -119,8 +119,8 @@ describe.skipIf(!slurm.ok)(`copies on a real Slurm (${slurm.why})`, () => {
     const next = await world.submit('exit 4');
     expect(await world.ended(next)).toMatchObject({ outcome: 'failed', exitCode: 4 });
     await nothingLeft();
-    for (const order of [before, after, next]) expect(world.starts(order)).toEqual(['0']);
-    expect(world.starts(withdrawn)).toEqual([]);
+    for (const order of [before, after, next]) expect(world.startedTasks(order)).toEqual(['0']);
+    expect(world.startedTasks(withdrawn)).toEqual([]);
     expect(world.status(after).ends).toMatchObject([{ exitCode: 3 }]);
     await world.close();
   });
@@ -152,7 +152,7 @@ describe.skipIf(!slurm.ok)(`copies on a real Slurm (${slurm.why})`, () => {
         exitCode: at % 3,
       });
     await nothingLeft();
-    for (const order of orders) expect(world.starts(order)).toEqual(['0']);
+    for (const order of orders) expect(world.startedTasks(order)).toEqual(['0']);
     expect(proxy.seen.get('submit_batch')!.dropped).toBeGreaterThan(5);
     await world.close();
     await proxy.stop();

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-import { BackendWorld } from './backend-world.ts';
 import type { SlurmClusterOptions } from './slurm-conf.ts';
+import { SlurmRuns } from './slurm-runs.ts';
 import { type SlurmCluster, slurmAvailable, startSlurmCluster } from './testbed.ts';
 
 const slurm = slurmAvailable();
@@ -18,11 +18,11 @@ function suite(
 ): void {
   describe.skipIf(!available.ok)(`ends on a real Slurm ${what} (${available.why})`, () => {
     let cluster: SlurmCluster;
-    let world: BackendWorld;
+    let world: SlurmRuns;
 
     beforeAll(async () => {
       cluster = await startSlurmCluster({ name: 'ends', nodes: 2, killWaitSeconds: 3, oom: 'cgroup', ...options });
-      world = await BackendWorld.open(cluster);
+      world = await SlurmRuns.open(cluster);
       // So that a job that wants both nodes waits.
       await cluster.sbatch(['--nodes=2'], '#!/bin/sh\nsleep 3600\n');
       await until('it runs', async () => (await cluster.squeue(['-h', '-o', '%T'])).startsWith('RUNNING'));
@@ -46,7 +46,7 @@ function suite(
     ])('%s', async (_name, body, end) => {
       const order = await world.submit(body, { resources: { memoryMiBPerNode: 30 } });
       expect(await world.ended(order)).toMatchObject(end);
-      expect(world.starts(order)).toEqual(['0']);
+      expect(world.startedTasks(order)).toEqual(['0']);
     });
 
     test('scancel behind our back while it runs', async () => {
@@ -61,7 +61,7 @@ function suite(
       const { nativeId } = await world.inState(order, /PENDING/);
       await cluster.run(['scancel', nativeId]);
       expect(await world.ended(order)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled_natively' });
-      expect(world.starts(order)).toEqual([]);
+      expect(world.startedTasks(order)).toEqual([]);
     });
 
     test('one waiting task of an array is cancelled behind our back', async () => {
@@ -78,7 +78,7 @@ function suite(
         outcome: 'cancelled',
         reason: 'cancelled_natively',
       });
-      expect(world.starts(order)).toEqual([]);
+      expect(world.startedTasks(order)).toEqual([]);
     });
 
     test('cancelled by us while it waits', async () => {
@@ -87,7 +87,7 @@ function suite(
       await world.backend.cancel(order.runId);
       expect(await world.ended(order)).toMatchObject({ outcome: 'cancelled', reason: 'cancelled_by_user' });
       await until('it left the queue', async () => !(await cluster.squeue(['-h', '-o', '%k'])).includes(order.marker));
-      expect(world.starts(order)).toEqual([]);
+      expect(world.startedTasks(order)).toEqual([]);
     });
 
     test('cancelled by us while it runs, the payload saving its work on TERM', async () => {
@@ -134,7 +134,7 @@ function suite(
 suite('without accounting', slurm, {});
 suite('with accounting', slurmdbd, { accounting: true });
 
-type Own = { readonly cluster: SlurmCluster; readonly world: BackendWorld };
+type Own = { readonly cluster: SlurmCluster; readonly world: SlurmRuns };
 
 /** A cluster for one test. */
 async function withOwn(
@@ -144,7 +144,7 @@ async function withOwn(
   const { graceMs = 3000, ...rest } = options;
   const cluster = await startSlurmCluster({ name: 'own', ...rest });
   try {
-    const world = await BackendWorld.open(cluster, { graceMs });
+    const world = await SlurmRuns.open(cluster, { graceMs });
     await use({ cluster, world }).finally(() => world.close());
   } finally {
     await cluster.stop();
@@ -215,7 +215,7 @@ describe.skipIf(!slurm.ok).concurrent(`ends that take a while or a cluster of th
       await withOwn({ extraConf: `Prolog=${prolog}\n${flags}` }, async ({ world }) => {
         const order = await world.submit('exit 0');
         expect(await world.ended(order)).toMatchObject({ outcome: 'refused' });
-        expect(world.starts(order)).toEqual([]);
+        expect(world.startedTasks(order)).toEqual([]);
       }).finally(() => rmSync(prolog));
     },
   );
@@ -231,7 +231,7 @@ describe.skipIf(!slurm.ok).concurrent(`ends that take a while or a cluster of th
 
   test('a lost node is no end: the payload runs on, and its own record decides', async () => {
     await withOwn({ slurmdTimeoutSeconds: 5, graceMs: 60_000 }, async ({ cluster, world }) => {
-      const flag = join(world.dir, 'go');
+      const flag = join(world.folder, 'go');
       const order = await world.submit(`while ! [ -e ${flag} ]; do sleep 0.2; done; exit 3`);
       await world.started(order);
       await cluster.stopNode(0, 'SIGKILL');
@@ -248,7 +248,7 @@ describe.skipIf(!slurm.ok).concurrent(`ends that take a while or a cluster of th
       await world.started(order);
       await cluster.loseNode(0);
       expect(await world.ended(order, 120_000)).toMatchObject({ outcome: 'failed', reason: 'node_failure' });
-      expect(world.starts(order)).toEqual(['0']);
+      expect(world.startedTasks(order)).toEqual(['0']);
     });
   });
 });
