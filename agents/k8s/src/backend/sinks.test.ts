@@ -1,8 +1,10 @@
+import { markerOf } from '@switchyard/core/spec/marker.ts';
 import { expect, test } from 'vitest';
 import type { Pod } from '../api-types.ts';
+import { JOB_UID, makeRun } from '../facts/testing/make-facts.ts';
 import { RUN_LABEL } from '../names.ts';
-import type { KubeState } from './kube-state.ts';
-import { podSink } from './sinks.ts';
+import { type KubeState, track } from './kube-state.ts';
+import { createFailureSink, podSink } from './sinks.ts';
 
 test('pods of runs that are forgotten leave nothing behind', () => {
   const state = { runs: new Map(), earlyPods: new Map(), now: Date.now } as unknown as KubeState;
@@ -15,4 +17,19 @@ test('pods of runs that are forgotten leave nothing behind', () => {
   expect(state.earlyPods.size).toBe(1);
   sink.remove(pod);
   expect(state.earlyPods.size).toBe(0);
+});
+
+test('since when pods are refused is told by the clock of this agent, whatever the event says', () => {
+  const run = track(makeRun());
+  const { runId } = run.facts.order;
+  let nowMs = 1_000_000;
+  const state = { runs: new Map([[runId, run]]), dirty: new Set(), wake: () => {}, now: () => nowMs };
+  const sink = createFailureSink(state as unknown as KubeState);
+  const involvedObject = { kind: 'Job', name: markerOf('test', runId), uid: JOB_UID };
+  for (const message of ['exceeded quota: one', 'exceeded quota: other']) {
+    const metadata = { name: 'event', namespace: 'jobs' };
+    sink.put({ metadata, involvedObject, reason: 'FailedCreate', message, firstTimestamp: '2020-01-01T00:00:00Z' });
+    nowMs += 5000;
+  }
+  expect(run.facts.createFailure).toEqual({ message: 'exceeded quota: other', sinceMs: 1_000_000 });
 });

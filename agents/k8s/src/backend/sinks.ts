@@ -192,17 +192,16 @@ export function createFailureSink(state: KubeState): Sink<Event> {
     begin: () => {},
     synced: () => {},
     remove: () => {},
-    put: ({ involvedObject, message = '', reason, lastTimestamp, firstTimestamp, eventTime }) => {
+    put: ({ involvedObject, message = '', reason }) => {
       const runId = parseMarker(involvedObject?.name ?? '')?.runId;
       const run = runId === undefined ? undefined : state.runs.get(runId);
       if (!run || reason !== 'FailedCreate' || involvedObject.uid !== run.facts.jobUid) return;
       const { createFailure, pods } = run.facts;
-      const atMs = momentMs(firstTimestamp) || momentMs(eventTime) || momentMs(lastTimestamp) || state.now();
       // An array may have pods and be refused more of them.
       if (pods.size > 0 && !run.facts.isArray && run.facts.gang === 0) return;
       run.facts.createFailure = {
         message: shorten(message.replace(/^Error creating: /, '')),
-        sinceMs: Math.min(createFailure?.sinceMs ?? atMs, atMs),
+        sinceMs: createFailure?.sinceMs ?? state.now(),
       };
       touch(state, run);
     },
