@@ -6,11 +6,12 @@ import { hasEnded } from '../facts/run-facts.ts';
 import { detectKueue, type Kueue, kueuePath } from '../kueue/detect-kueue.ts';
 import { evictionEnd, mustBeDeactivated } from '../kueue/eviction-end.ts';
 import type { JobName } from '../kueue/job-claim.ts';
-import type { QueuedJob, Workload } from '../kueue/kueue-types.ts';
+import type { KueueVersion, QueuedJob, Workload } from '../kueue/kueue-types.ts';
 import { letPodsGo } from '../kueue/let-pods-go.ts';
 import { queuedState } from '../kueue/native-state.ts';
 import { podsToLetGo, START_CLAIM_ANNOTATION, START_GATE, startClaimOf, withStartGate } from '../kueue/start-claim.ts';
 import { deactivateWorkloads, withdrawWorkload } from '../kueue/withdraw-workload.ts';
+import type { WorkloadFacts } from '../kueue/workload-facts.ts';
 import { WorkloadStore } from '../kueue/workload-store.ts';
 import { namespacesOf, queuesOf } from '../manifest/binding.ts';
 import { COMPLETION_INDEX_ANNOTATION, QUEUE_NAME_LABEL } from '../names.ts';
@@ -53,7 +54,10 @@ export function queueSight(getState: () => KubeState): QueueSight {
       const store = new WorkloadStore({
         gpuResource: state.config.gpuResource,
         isOurs: (name) => parseMarker(name) !== null,
-        changed: (jobUid) => touchJob(state, jobUid),
+        changed: (jobUid) => {
+          touchJob(state, jobUid);
+          switchLateOneOff(state, version, jobUid, store.ofJob(jobUid));
+        },
       });
       stores.set(namespace, store);
       const { client, options } = state;
@@ -191,6 +195,23 @@ function nameOf({ facts }: Tracked): JobName {
 function touchJob(state: KubeState, jobUid: string): void {
   const run = state.runs.get(state.byJobUid.get(jobUid) ?? '');
   if (run) touch(state, run);
+}
+
+/**
+ * Kueue may make the Workload after its run was taken back, ended and was forgotten. Until the Job is deleted, which may have to
+ * wait, it would ask for quota, and get it.
+ */
+function switchLateOneOff(
+  state: KubeState,
+  version: KueueVersion,
+  jobUid: string,
+  workload: WorkloadFacts | null,
+): void {
+  const job = state.doomed.get(jobUid);
+  if (!job || !Number.isFinite(job.notBeforeMs) || !workload?.active || workload.finished || workload.deleting) return;
+  deactivateWorkloads(state.client, version, job).catch((error: Error) =>
+    state.warn(`the Workload ${workload.namespace}/${workload.name} is not switched off: ${error.message}`),
+  );
 }
 
 /** The parts of the Job that Kueue's rules read. */
