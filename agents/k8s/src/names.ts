@@ -41,7 +41,12 @@ export const GO_PATH = `${YARD_PATH}/go`;
 
 /** Everything of one federation, as a label selector. */
 export function federationSelector(federation: string): string {
-  return `${MANAGED_BY_LABEL}=${MANAGED_BY},${FEDERATION_LABEL}=${federation}`;
+  return `${FEDERATION_LABEL}=${federation}`;
+}
+
+/** Everything else, also what has no labels at all: what is followed as our own is not sent a second time. */
+export function othersSelector(federation: string): string {
+  return `${FEDERATION_LABEL}!=${federation}`;
 }
 
 /** What a run's Job is called outside of its cluster. */

@@ -1,4 +1,5 @@
 import type { CapacityReport } from '@switchyard/core/placement/capacity-report.ts';
+import type { Node, Pod, ResourceQuota } from '../api-types.ts';
 import { capacityReport, type Sight } from '../capacity/capacity-report.ts';
 import { capacitySettings } from '../capacity/capacity-settings.ts';
 import { CapacityStore } from '../capacity/capacity-store.ts';
@@ -9,13 +10,19 @@ import { kueuePath } from '../kueue/detect-kueue.ts';
 import type { ClusterQueue, Cohort, LocalQueue } from '../kueue/kueue-types.ts';
 import { queuePools } from '../kueue/queue-pools.ts';
 import { namespacesOf, queuesOf } from '../manifest/binding.ts';
+import { othersSelector } from '../names.ts';
 import { objectPath } from '../object-path.ts';
 import { isKube } from './kube-objects.ts';
 import type { KubeState } from './kube-state.ts';
 import { ofLiveNamespaces } from './live-namespaces.ts';
 
 /** What the cluster has, kept by watches from the first time somebody asks. */
-export type CapacityWatch = { report(): Promise<CapacityReport>; close(): Promise<void> };
+export type CapacityWatch = {
+  /** Counts the pods of our own runs, which are followed already: one for each list of them. */
+  ownPods(): Sink<Pod>;
+  report(): Promise<CapacityReport>;
+  close(): Promise<void>;
+};
 
 type Started = { readonly sight: Sight; readonly software: string; readonly informers: readonly Informer[] };
 
@@ -35,8 +42,11 @@ export function capacityWatch(state: KubeState): CapacityWatch {
     return starting;
   };
   return {
+    ownPods: () => store.pods(),
     report: async () => {
-      const { sight, software, informers } = await begin();
+      const started = await begin();
+      const { sight, software } = started;
+      const informers = [...started.informers, ...ofLiveNamespaces(state.informers)];
       await Promise.race([Promise.all(informers.map((informer) => informer.synced())), late()]);
       const silentMs = Math.max(0, ...ofLiveNamespaces(informers).map((informer) => informer.silentMs()));
       if (silentMs > patience.silenceMs)
@@ -67,13 +77,17 @@ async function start(state: KubeState, store: CapacityStore): Promise<Started> {
     maySee(client, '/api/v1/pods'),
     maySee(client, own('resourcequotas')[0]!),
   ]);
-  const watched: [string, Sink<never>][] = [
-    ...(nodes ? [['/api/v1/nodes', store.nodes] as [string, Sink<never>]] : []),
-    ...(podsOfAll ? ['/api/v1/pods'] : own('pods')).map((path): [string, Sink<never>] => [path, store.pods()]),
-    ...(quotas ? own('resourcequotas') : []).map((path): [string, Sink<never>] => [path, store.quotas()]),
-  ];
   const log = state.options.log ?? { info: () => {}, warn: () => {} };
-  const informers = watched.map(([path, sink]) => startInformer<never>({ client, path, sink, log }));
+  const labelSelector = othersSelector(state.options.federation);
+  const informers = [
+    ...(nodes ? [startInformer<Node>({ client, path: '/api/v1/nodes', sink: store.nodes, log })] : []),
+    ...(podsOfAll ? ['/api/v1/pods'] : own('pods')).map((path) =>
+      startInformer<Pod>({ client, path, labelSelector, sink: store.pods(), log }),
+    ),
+    ...(quotas ? own('resourcequotas') : []).map((path) =>
+      startInformer<ResourceQuota>({ client, path, sink: store.quotas(), log }),
+    ),
+  ];
   return { sight: { nodes, podsOfAll, quotas }, software: `kubernetes ${gitVersion}`, informers };
 }
 

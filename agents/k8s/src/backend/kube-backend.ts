@@ -7,7 +7,7 @@ import { seldom } from '@switchyard/agent-runtime/seldom.ts';
 import { stateBirthMs } from '@switchyard/agent-runtime/state-birth.ts';
 import { withdrawUnknown } from '@switchyard/agent-runtime/withdraw-unknown.ts';
 import type { Event, Job, Pod } from '../api-types.ts';
-import { startInformer } from '../client/informer.ts';
+import { bothSinks, startInformer } from '../client/informer.ts';
 import { statusOf } from '../facts/run-facts.ts';
 import { kubeFingerprint } from '../fingerprint.ts';
 import { namespacesOf } from '../manifest/binding.ts';
@@ -15,7 +15,7 @@ import { federationSelector } from '../names.ts';
 import { jobsPath, objectPath, podsPath } from '../object-path.ts';
 import { adoptArrivals } from './adopt-runs.ts';
 import { cancelStray } from './cancel-stray.ts';
-import { capacityWatch } from './capacity-watch.ts';
+import { type CapacityWatch, capacityWatch } from './capacity-watch.ts';
 import { followRuns } from './follow-runs.ts';
 import { forgetRuns, inventory } from './forget-runs.ts';
 
@@ -43,7 +43,7 @@ export async function kubeBackend(options: KubeBackendOptions): Promise<Backend>
   const capacity = capacityWatch(state);
   const logs = runLogs(state);
   const news = watchForNews(state);
-  startInformers(state);
+  startInformers(state, capacity);
   await firstLists(state);
   const needsAnswer = () => {
     const problem = whyNotReady(state);
@@ -123,7 +123,7 @@ async function openState(options: KubeBackendOptions): Promise<KubeState> {
   return state;
 }
 
-function startInformers(state: KubeState): void {
+function startInformers(state: KubeState, capacity: CapacityWatch): void {
   const { client, config, options } = state;
   const log = options.log ?? { info: () => {}, warn: () => {} };
   const labelSelector = federationSelector(options.federation);
@@ -137,7 +137,13 @@ function startInformers(state: KubeState): void {
         sink: jobSink(state, namespace, arrive),
         log,
       }),
-      startInformer<Pod>({ client, path: podsPath(namespace), labelSelector, sink: podSink(state, namespace), log }),
+      startInformer<Pod>({
+        client,
+        path: podsPath(namespace),
+        labelSelector,
+        sink: bothSinks(podSink(state, namespace), capacity.ownPods()),
+        log,
+      }),
       startInformer<Event>({
         client,
         path: objectPath('/api/v1', namespace, 'events'),

@@ -16,6 +16,28 @@ export type Sink<T> = {
   synced(): void;
 };
 
+/** What one list and watch brings, for two that remember different things of it. */
+export function bothSinks<T>(one: Sink<T>, other: Sink<T>): Sink<T> {
+  return {
+    begin: () => {
+      one.begin();
+      other.begin();
+    },
+    put: (object) => {
+      one.put(object);
+      other.put(object);
+    },
+    remove: (object) => {
+      one.remove(object);
+      other.remove(object);
+    },
+    synced: () => {
+      one.synced();
+      other.synced();
+    },
+  };
+}
+
 export type InformerOptions<T> = {
   readonly client: KubeClient;
   /** Of the collection: `/apis/batch/v1/namespaces/x/jobs`. */
