@@ -13,7 +13,8 @@ export class KubeRuns extends BackendRuns {
       return (await world.kube.kubectl(['-n', JOBS, 'get', 'jobs,pods', '-o', 'wide', '-l', selector])).stdout;
     };
     const spec = { workdir: folder, resources: { walltimeSeconds: 300 } };
-    const runs = new KubeRuns({ folder, spec, open: () => world.open(options), show });
+    const { federation } = options;
+    const runs = new KubeRuns({ folder, spec, federation, open: () => world.open(options), show });
     // Payloads run as nobody in particular.
     chmodSync(folder, 0o777);
     appendFileSync(runs.ledger, '');

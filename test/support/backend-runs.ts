@@ -15,6 +15,8 @@ export type RunsBed = {
   readonly folder: string;
   /** What every job asks for unless it says otherwise. */
   readonly spec?: Partial<JobSpecInput>;
+  /** Whose runs they are; without it those of the federation that every test is in. */
+  readonly federation?: string | undefined;
   /** An agent's backend; every later one has the state directory of the one before. */
   open(): Promise<Backend>;
   /** What the cluster itself shows of a run: for a wait that was in vain. */
@@ -72,7 +74,8 @@ export class BackendRuns {
   /** A job whose script says in the ledger that it starts, then does what the test wants. */
   order(body: string, spec: Partial<JobSpecInput> = {}, changes: Partial<RunOrder> = {}): RunOrder {
     const script = `#!/bin/sh\necho "$YARD_RUN_ID $YARD_TASK_INDEX" >>${this.ledger}\n${body}\n`;
-    return makeOrder({ script, ...this.#bed.spec, ...spec }, changes);
+    const { federation } = this.#bed;
+    return makeOrder({ script, ...this.#bed.spec, ...spec }, { ...(federation && { federation }), ...changes });
   }
 
   async submit(body: string, spec: Partial<JobSpecInput> = {}, changes: Partial<RunOrder> = {}): Promise<RunOrder> {

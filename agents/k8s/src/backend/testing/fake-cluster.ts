@@ -142,11 +142,11 @@ function once(text: string): KubeStream {
   return { [Symbol.asyncIterator]: chunks, close: () => {} };
 }
 
-/** Whether it has every label of `a=b,c=d`. */
+/** What the API server makes of `a=b,c!=d`. */
 function matches({ metadata }: Stored, selector = ''): boolean {
   const labels = (metadata['labels'] ?? {}) as Record<string, string>;
-  const pairs = selector.split(',').map((pair) => pair.split('='));
-  return selector === '' || pairs.every(([label = '', value]) => labels[label] === value);
+  const terms = [...selector.matchAll(/([^,=!]+)(!?)=([^,]*)/g)];
+  return terms.every(([, label, not, value]) => (labels[label!] === value) === (not === ''));
 }
 
 type Watch = {
