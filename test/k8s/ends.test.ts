@@ -1,3 +1,7 @@
+import type { Pod } from '@switchyard/agent-k8s/api-types.ts';
+import { podEnd } from '@switchyard/agent-k8s/facts/pod-end.ts';
+import { podFacts } from '@switchyard/agent-k8s/facts/pod-facts.ts';
+import { CONTAINER } from '@switchyard/agent-k8s/names.ts';
 import type { RunOrder } from '@switchyard/agent-runtime/backend.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/until.ts';
@@ -247,6 +251,24 @@ describe.skipIf(!kubernetes.ok)(`ends on a real Kubernetes (${kubernetes.why})`,
     const status = await runs.until(order, 'it is said', ({ nativeReason }) => sentence.test(nativeReason));
     expect(status).toMatchObject({ nativeState: 'Pending', started: '', ends: [] });
     expect((await runs.backend.withdraw(order.runId)).ends).toMatchObject([{ outcome: 'withdrawn' }]);
+  });
+
+  // The scheduler binds no such pod, so that this one is bound by hand.
+  it('a pod that its kubelet refuses at once has not started', async () => {
+    const container = { name: CONTAINER, image: world.kube.image, command: ['true'] };
+    const spec = { nodeName: 'n1', nodeSelector: { pool: 'nowhere' }, restartPolicy: 'Never', containers: [container] };
+    await world.kube.apply([
+      { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'refused', namespace: 'default' }, spec },
+    ]);
+    const pod = await until('it is refused', async () => {
+      const { body } = await world.kube.api<Pod>('GET', '/api/v1/namespaces/default/pods/refused');
+      return body.status?.phase === 'Failed' && body;
+    });
+    const setting = { job: null, asked: null, eviction: null, letGo: false, nowMs: Date.now(), lostNodeMs: 90_000 };
+    expect(podEnd(podFacts(pod, Date.now())!, setting)).toMatchObject({
+      ...{ outcome: 'refused', reason: 'rejected' },
+      detail: expect.stringContaining('node n1 refused the pod: Pod was rejected: '),
+    });
   });
 
   it('a kubelet that started again and does not take back what it ran', async () => {
