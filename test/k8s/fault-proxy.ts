@@ -21,13 +21,17 @@ export type Asked = {
   /** `jobs`, `pods`, `pods/log`, `workloads`, … */
   readonly resource: string;
   readonly path: string;
+  /** What it carries, as it was sent. */
+  readonly body: string;
 };
 
 export type FaultProxy = {
   readonly url: string;
   /** Asked for every request; null lets it pass. */
-  decide: (asked: Asked) => Fault | null;
-  /** How often each `verb resource` was asked, and how often each fault was made of it, as `fault verb resource`. */
+  decide: (asked: Asked, name: string) => Fault | null;
+  /** What a request is counted as; `verb resource`, unless a test looks closer. */
+  nameOf: (asked: Asked) => string;
+  /** How often each name was asked, and how often each fault was made of it, as `fault name`. */
   readonly asked: Map<string, number>;
   readonly faults: Map<string, number>;
   close(): Promise<void>;
@@ -42,6 +46,7 @@ export async function startFaultProxy(server: { url: string; certFile: string; k
   const proxy: FaultProxy = {
     url: '',
     decide: () => null,
+    nameOf: ({ verb, resource }) => `${verb} ${resource}`,
     asked: new Map(),
     faults: new Map(),
     close: async () => {
@@ -56,15 +61,15 @@ export async function startFaultProxy(server: { url: string; certFile: string; k
   );
 
   const pass = async (request: IncomingMessage, response: ServerResponse) => {
-    const asked = askedOf(request.method ?? 'GET', request.url ?? '/');
-    const fault = proxy.decide(asked);
-    const name = `${asked.verb} ${asked.resource}`;
+    const body = await whole(request);
+    const asked = { ...askedOf(request.method ?? 'GET', request.url ?? '/'), body: body.toString() };
+    const name = proxy.nameOf(asked);
+    const fault = proxy.decide(asked, name);
     count(proxy.asked, name);
     const made = (done: Fault) => {
       count(proxy.faults, `${done.kind} ${name}`);
       if ('status' in done) count(proxy.faults, `${done.kind} ${done.status}`);
     };
-    const body = await whole(request);
     const old = fault?.kind === 'stale' ? lists.get(asked.path) : undefined;
     if (fault?.kind === 'refuse' || (fault && old)) made(fault);
     if (fault?.kind === 'refuse') return refuse(response, fault.status, fault.retryAfterSeconds);
@@ -124,11 +129,13 @@ export async function startFaultProxy(server: { url: string; certFile: string; k
 }
 
 /** What a role would call the request (kubernetes.io, "Determine the Request Verb"). */
-function askedOf(method: string, target: string): Asked {
+function askedOf(method: string, target: string): Omit<Asked, 'body'> {
   const { pathname, searchParams } = new URL(target, 'https://server');
   const parts = pathname.split('/').filter(Boolean);
-  if (parts[0] !== 'api' && parts[0] !== 'apis') return { verb: 'get', resource: pathname, path: target };
   const rest = parts.slice(parts[0] === 'api' ? 2 : 3);
+  // What is served at all.
+  if ((parts[0] !== 'api' && parts[0] !== 'apis') || rest.length === 0)
+    return { verb: 'get', resource: pathname, path: target };
   const [resource = '', name, sub] = rest[0] === 'namespaces' && rest.length > 2 ? rest.slice(2) : rest;
   const reads = searchParams.get('watch') ? 'watch' : name === undefined ? 'list' : 'get';
   const verbs: Record<string, string> = { GET: reads, POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };

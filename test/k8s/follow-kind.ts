@@ -31,11 +31,13 @@ export async function versionsOf(kube: KubeCluster, path: string): Promise<Versi
 
 export function pathOfKind(kind: string): string {
   if (kind === 'nodes') return '/api/v1/nodes';
-  return `${kind === 'jobs' ? '/apis/batch/v1' : '/api/v1'}/namespaces/${JOBS}/${kind}`;
+  return `${GROUPS[kind] ?? '/api/v1'}/namespaces/${JOBS}/${kind}`;
 }
 
-/** Of every kind that an agent follows an object goes and one is made, or one is changed. Nothing of it ever runs. */
-export async function changeEveryKind(kube: KubeCluster, round: number): Promise<void> {
+const GROUPS: Record<string, string> = { jobs: '/apis/batch/v1', workloads: '/apis/kueue.x-k8s.io/v1beta1' };
+
+/** Of every kind an object goes and one is made, or one is changed. Nothing of it ever runs. */
+export async function changeKinds(kube: KubeCluster, kinds: readonly string[], round: number): Promise<void> {
   const metadata = { name: `change-${round % 5}`, labels: { round: String(round) } };
   const container = { name: 'main', image: kube.image, ...restrictedContainer(1000) };
   const pod = { restartPolicy: 'Never', nodeSelector: { no: 'node' }, containers: [container] };
@@ -44,13 +46,20 @@ export async function changeEveryKind(kube: KubeCluster, round: number): Promise
     jobs: { spec: { suspend: true, template: { spec: pod } } },
     pods: { spec: pod },
     events: { involvedObject: { namespace: JOBS, name: 'x' }, reason: 'Test' },
+    workloads: {
+      ...{ apiVersion: 'kueue.x-k8s.io/v1beta1', kind: 'Workload' },
+      spec: { queueName: 'nowhere', podSets: [{ name: 'main', count: 1, template: { spec: pod } }] },
+    },
   };
-  for (const [kind, object] of Object.entries(objects)) {
+  for (const kind of kinds) {
     const path = pathOfKind(kind);
+    if (kind === 'nodes') {
+      const contentType = 'application/merge-patch+json';
+      await kube.api('PATCH', `${path}/n1`, { metadata: { labels: metadata.labels } }, { contentType });
+      continue;
+    }
     const options = { propagationPolicy: 'Background', gracePeriodSeconds: 0 };
     await kube.api('DELETE', `${path}/${metadata.name}`, options);
-    await kube.api('POST', path, { ...object, metadata });
+    await kube.api('POST', path, { ...objects[kind], metadata });
   }
-  const contentType = 'application/merge-patch+json';
-  await kube.api('PATCH', '/api/v1/nodes/n1', { metadata: { labels: metadata.labels } }, { contentType });
 }

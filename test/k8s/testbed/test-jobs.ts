@@ -92,8 +92,12 @@ export async function logOf(cluster: KubeCluster, namespace: string, job: string
   return (await cluster.api<string>('GET', `/api/v1/namespaces/${namespace}/pods/${pod?.metadata.name}/log`)).body;
 }
 
-/** Kueue objects for one queue with so many CPUs. */
-export function kueueQueue(name: string, cpus: string): object[] {
+/** Kueue objects for one queue with so many CPUs; `more` of its ClusterQueue. */
+export function kueueQueue(
+  name: string,
+  cpus: string,
+  { namespace = 'default', more = {} }: { namespace?: string; more?: object } = {},
+): object[] {
   const object = (kind: string, spec: object, namespace?: string) => ({
     apiVersion: 'kueue.x-k8s.io/v1beta1',
     kind,
@@ -109,8 +113,9 @@ export function kueueQueue(name: string, cpus: string): object[] {
     object('ClusterQueue', {
       namespaceSelector: {},
       resourceGroups: [{ coveredResources: ['cpu', 'memory'], flavors: [{ name, resources: quota }] }],
+      ...more,
     }),
-    object('LocalQueue', { clusterQueue: name }, 'default'),
+    object('LocalQueue', { clusterQueue: name }, namespace),
   ];
 }
 
