@@ -1,11 +1,14 @@
 // Resident memory of the bundled broker and agent, idle and with work (budget: agent ≤ 90 MB).
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { startFederation } from '../test/support/federation.ts';
 import { until } from '../test/support/until.ts';
 import { bundles } from './support/bundles.ts';
 import { report } from './support/report.ts';
 
-const federation = await startFederation({ programs: bundles() });
+const programs = bundles();
+const federation = await startFederation({ programs });
 try {
   await federation.addCluster('bench', { kind: 'local', local: { cpus: 4, memoryMiB: 4000 } });
   await federation.connected();
@@ -32,16 +35,21 @@ try {
     broker: rssMiB(federation.broker.child.pid!),
     agent: rssMiB(federation.agents.get('bench')!.child.pid!),
   };
+  const bare = spawn(process.execPath, ['-e', 'process.stdout.write("up"); setInterval(() => {}, 1000)']);
+  await once(bare.stdout, 'data');
+  const node = rssMiB(bare.pid!);
+  bare.kill();
   report(
     'memory',
     'Resident memory of the bundles',
     ['', 'idle MB', 'after 300 jobs MB'],
     [
+      ['a Node that does nothing (the limit)', node, node],
       ['broker', idle.broker, busy.broker],
       ['agent', idle.agent, busy.agent],
     ],
     [
-      'the agent with the option of the bundle’s first line: node --max-semi-space-size=1',
+      `the agent with the options of the bundle’s first line: ${programs.agent.filter((word) => word.startsWith('--')).join(' ')}`,
       `budget: agent ≤ 90 MB; measured ${busy.agent.toFixed(0)} MB`,
     ],
   );

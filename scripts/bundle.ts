@@ -18,10 +18,13 @@ const banner = [
   'const __dirname = __pathDirname(__filename);',
 ].join('\n');
 
-/** How each is started, as its first line: an agent stands beside a busy scheduler, and small young generations keep it small. */
+/**
+ * How each is started, as its first line: an agent stands beside a busy scheduler, and a small young generation and a heap that is
+ * cleaned before it has grown by more than a third keep it small.
+ */
 const entries = {
   broker: { entry: 'broker/src/main.ts', node: 'node' },
-  agent: { entry: 'agents/main.ts', node: 'node --max-semi-space-size=1' },
+  agent: { entry: 'agents/main.ts', node: 'node --max-semi-space-size=2 --heap-growing-percent=30' },
   yard: { entry: 'cli/src/main.ts', node: 'node' },
 };
 

@@ -49,11 +49,11 @@ export type OpenedKubeClient = KubeClient & {
 
 const GIVE_UP_MS = 30_000;
 /**
- * What waits longest if all wait in fair turns goes first in a crowd: runs that the cluster does not have yet; then what frees or
- * stops something; what ended runs leave behind goes last.
+ * In a crowd runs are handed over first, so that the cluster has them all; what frees or stops something keeps its turns beside
+ * them. A start makes ten requests of the cluster's own, and what ended runs leave behind can wait (decision 10).
  */
 const WEIGHTS: Readonly<Record<Lane | KubeRequest['verb'], number>> = {
-  ...{ submit: 16, start: 2, tidy: 1 },
+  ...{ submit: 32, start: 1, tidy: 1 },
   ...{ GET: 4, POST: 4, PUT: 4, PATCH: 4, DELETE: 4 },
 };
 /** What a 429 without Retry-After asks for. */
