@@ -1,8 +1,8 @@
 import { parseMarker } from '@switchyard/core/spec/marker.ts';
+import { getJob } from '../get-job.ts';
 import { namespacesOf } from '../manifest/binding.ts';
 import { parseNativeId } from '../names.ts';
 import { doom } from './doomed-jobs.ts';
-import { getJob } from './kube-objects.ts';
 import type { KubeState } from './kube-state.ts';
 import { readOurJob } from './read-job.ts';
 

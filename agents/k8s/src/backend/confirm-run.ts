@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLimiter } from '@switchyard/agent-runtime/limiter.ts';
 import { noteEnd, openTasks } from '../facts/run-facts.ts';
-import { getJob, getPod, listPods } from './kube-objects.ts';
+import { getJob } from '../get-job.ts';
+import { getPod, listPods } from './kube-objects.ts';
 import { type KubeState, type Tracked, touch } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';
 import { isOurs } from './submit-run.ts';

@@ -9,8 +9,6 @@ import { jobsPath, objectPath, podsPath } from '../object-path.ts';
 
 export type Place = { readonly namespace: string; readonly name: string };
 
-export { getJob } from '../get-job.ts';
-
 export function getPod(client: KubeClient, { namespace, name }: Place): Promise<Pod | null> {
   return unless('not_found', client.request<Pod>({ verb: 'GET', path: podsPath(namespace, name) }));
 }

@@ -16,9 +16,8 @@ import { WorkloadStore } from '../kueue/workload-store.ts';
 import { namespacesOf, queuesOf } from '../manifest/binding.ts';
 import { COMPLETION_INDEX_ANNOTATION, QUEUE_NAME_LABEL } from '../names.ts';
 import { inBackground, isRested } from './background.ts';
-import { getJob } from './kube-objects.ts';
 import { inTurn, type KubeState, type Tracked, touch } from './kube-state.ts';
-import { takeKnown } from './sinks.ts';
+import { isStillWanted } from './still-wanted.ts';
 
 const LEAST_PARALLELISM_ANNOTATION = 'kueue.x-k8s.io/job-min-parallelism';
 
@@ -158,17 +157,6 @@ async function claimAndStart(state: KubeState, run: Tracked, name: JobName) {
       if (pod) facts.pods.set(uid, { ...pod, gated: false });
     }
   else run.notBefore.set('start', state.now() + 1000);
-}
-
-/** The Job of a run that an earlier process made is read once: the list that showed it may be older than what that process wrote. */
-async function isStillWanted(state: KubeState, run: Tracked): Promise<boolean> {
-  const { facts } = run;
-  if (!run.isRead) {
-    const job = await getJob(state.client, nameOf(run));
-    if (job === null || !takeKnown(state, run, facts.namespace, job)) run.missing = true;
-    else run.isRead = true;
-  }
-  return run.isRead && facts.asked === null && !facts.cancelWanted;
 }
 
 /** Pods to let go; a second one of an index is never among them, and may stay for a while. */

@@ -1,4 +1,4 @@
-import { getJob } from './kube-objects.ts';
+import { getJob } from '../get-job.ts';
 import type { KubeState, Tracked } from './kube-state.ts';
 import { takeKnown } from './sinks.ts';
 

@@ -6,8 +6,9 @@ import { notStarted } from '../facts/pod-end.ts';
 import { isLeaving, isOver, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
+import { getJob } from '../get-job.ts';
 import { startClaimOf } from '../kueue/start-claim.ts';
-import { deletePod, getJob, listPods, noteAsked, noteLost } from './kube-objects.ts';
+import { deletePod, listPods, noteAsked, noteLost } from './kube-objects.ts';
 import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';
 
