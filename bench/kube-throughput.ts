@@ -1,6 +1,6 @@
 // 5,000 jobs on 100 simulated nodes through the endpoint, against as many raw create calls of the same Job in the same run (budget:
 // ≥ 0.6 ×); API requests a job, the agent's memory (≤ 180 MB), and what 10,000 pods of others add to it (< 60 MB).
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startFaultProxy } from '../test/k8s/fault-proxy.ts';
@@ -43,7 +43,7 @@ try {
   await gone();
   const perJob = [...proxy.asked].map(([name, times]) => [name, times / (COUNTED + 1)] as const);
 
-  const rawSeconds = await rawCreates(template);
+  const raw = await rawCreates(template);
   await inParallel(async (at) => void (await kube.api('DELETE', `${JOB_PATH}/raw-${at}?propagationPolicy=Background`)));
   await gone();
 
@@ -54,7 +54,10 @@ try {
     most = Math.max(most, agentMB());
   }, 200);
   const startedMs = Date.now();
+  const before = busySeconds();
   const numbers = await submit(JOBS);
+  await allPlaced(numbers);
+  const busy = minus(busySeconds(), before);
   await allEnd(numbers);
   clearInterval(watch);
   const { placed, ended } = (
@@ -73,18 +76,19 @@ try {
   await delay(10_000);
   const withForeign = agentMB();
 
-  const ratio = rawSeconds / oursSeconds;
+  const ratio = raw.seconds / oursSeconds;
   report(
     'kube-throughput',
     `${JOBS} jobs on 100 simulated nodes of one Kubernetes`,
     ['', 'all created s', 'jobs/s', 'all ended s'],
     [
-      [`raw creates, ${CONNECTIONS} connections (the limit)`, rawSeconds, JOBS / rawSeconds, ''],
+      [`raw creates, ${CONNECTIONS} connections (the limit)`, raw.seconds, JOBS / raw.seconds, ''],
       ['through the endpoint', oursSeconds, JOBS / oursSeconds, endedSeconds],
       ['ratio of the rates', ratio, '', ''],
     ],
     [
       `budget ≥ 0.6 ×, measured ${ratio.toFixed(2)} ×; ours counts from the first byte of the first POST to the last native id in the database`,
+      `processor time a job: ${perJobMs(raw.busy, ['machine'])} with raw creates, ${perJobMs(busy, ['machine'])} with ours; of these ${perJobMs(busy, ['agent', 'broker', 'postgres'])}; the rest is the cluster, which starts jobs meanwhile`,
       `API requests a job, over ${COUNTED + 1} jobs: ${perJob.map(([name, times]) => `${name} ${times.toFixed(2)}`).join(', ')}`,
       `agent: ${idle.toFixed(0)} MB before, at most ${most.toFixed(0)} MB with ${JOBS} jobs (budget ≤ 180)`,
       `agent: ${without.toFixed(0)} MB after a start, ${withForeign.toFixed(0)} MB with ${FOREIGN} running pods of others (budget: < 60 more)`,
@@ -107,7 +111,7 @@ async function copyOfOneJob(): Promise<Made> {
   return made;
 }
 
-async function rawCreates(template: Made): Promise<number> {
+async function rawCreates(template: Made): Promise<{ seconds: number; busy: Busy }> {
   const { name: _, uid: __, resourceVersion: ___, managedFields: ____, ...metadata } = template.metadata;
   const { selector: _____, ...spec } = template.spec as Made['spec'] & { selector?: unknown };
   const labels = Object.entries(spec.template.metadata.labels ?? {}).filter(
@@ -121,11 +125,12 @@ async function rawCreates(template: Made): Promise<number> {
     },
   });
   const started = performance.now();
+  const before = busySeconds();
   await inParallel(async (at) => {
     const { status } = await kube.api('POST', JOB_PATH, body(at));
     if (status !== 201) throw new Error(`a raw create answered ${status}`);
   });
-  return (performance.now() - started) / 1000;
+  return { seconds: (performance.now() - started) / 1000, busy: minus(busySeconds(), before) };
 }
 
 async function inParallel(work: (at: number) => Promise<void>): Promise<void> {
@@ -149,6 +154,14 @@ async function submit(count: number): Promise<number[]> {
 async function allEnd(numbers: readonly number[]): Promise<void> {
   const open = `SELECT count(*)::int AS open FROM jobs WHERE ended_at IS NULL AND number BETWEEN ${Math.min(...numbers)} AND ${Math.max(...numbers)}`;
   await until('all jobs end', async () => (await federation.query(open)).rows[0].open === 0, {
+    ...{ timeoutMs: 600_000, everyMs: 500 },
+  });
+}
+
+async function allPlaced(numbers: readonly number[]): Promise<void> {
+  const open = `SELECT count(*)::int AS open FROM runs WHERE placed_at IS NULL AND job_id IN
+    (SELECT id FROM jobs WHERE number BETWEEN ${Math.min(...numbers)} AND ${Math.max(...numbers)})`;
+  await until('all jobs are placed', async () => (await federation.query(open)).rows[0].open === 0, {
     ...{ timeoutMs: 600_000, everyMs: 500 },
   });
 }
@@ -191,4 +204,42 @@ async function foreignPods(): Promise<void> {
 function agentMB(): number {
   const { pid } = federation.agents.get('bench')!.child;
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1000;
+}
+
+type Busy = { machine: number; agent: number; broker: number; postgres: number };
+
+/** Processor seconds so far, by /proc (100 ticks a second). PostgreSQL's are those of all its processes. */
+function busySeconds(): Busy {
+  const [, user, nice, system] = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!.trim().split(/ +/).map(Number);
+  const postgres = processes().filter(({ name }) => name === 'postgres');
+  const of = (pid: number | undefined) => processes().find((each) => each.pid === pid)?.seconds ?? 0;
+  return {
+    machine: (user! + nice! + system!) / 100,
+    agent: of(federation.agents.get('bench')!.child.pid),
+    broker: of(federation.broker.child.pid),
+    postgres: postgres.reduce((sum, { seconds }) => sum + seconds, 0),
+  };
+}
+
+function processes(): { pid: number; name: string; seconds: number }[] {
+  return readdirSync('/proc').flatMap((entry) => {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid)) return [];
+    try {
+      const [, name, rest] = /\((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))!;
+      const fields = rest!.split(' ');
+      return [{ pid, name: name!, seconds: (Number(fields[11]) + Number(fields[12])) / 100 }];
+    } catch {
+      return []; // it has ended
+    }
+  });
+}
+
+function minus(after: Busy, before: Busy): Busy {
+  const names = Object.keys(after) as (keyof Busy)[];
+  return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as Busy;
+}
+
+function perJobMs(busy: Busy, names: readonly (keyof Busy)[]): string {
+  return names.map((name) => `${name} ${((busy[name] * 1000) / JOBS).toFixed(1)} ms`).join(', ');
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Backend, StrayJob } from '../backend.ts';
 import type { Log } from '../log.ts';
 import type { ObservationOutbox } from './observation-outbox.ts';
@@ -27,7 +26,7 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
   let failures = 0;
   let begun = 0;
   let done = 0;
-  let wake = new AbortController();
+  let wake = () => {};
   /** Somebody waits for a listing: the pace does not matter, unless the cluster does not answer anyway. */
   let hurried = false;
 
@@ -58,14 +57,20 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
   const sleep = async () => {
     const started = performance.now();
     for (let left = pause(); !isTime(left) && !stop.signal.aborted; left = pause() - (performance.now() - started)) {
-      wake = new AbortController();
-      await delay(left, null, { signal: AbortSignal.any([wake.signal, stop.signal]) }).catch(() => {});
+      // Woken for every submit of a burst: a signal for each would cost more than the look itself.
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
     }
   };
 
   backend.onNews(() => {
     hurried = true;
-    wake.abort();
+    wake();
   });
 
   const running = (async () => {
@@ -76,13 +81,13 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
   })();
 
   return {
-    poke: () => wake.abort(),
+    poke: () => wake(),
     observeNow: async (signal) => {
       const wanted = begun + 1;
       while (done < wanted) {
         if (signal.aborted || stop.signal.aborted) throw new Error('the session ended');
         hurried = true;
-        wake.abort();
+        wake();
         await new Promise<void>((resolve) => {
           const once = () => {
             listeners.delete(once);
@@ -102,6 +107,7 @@ export function startObserveLoop(backend: Backend, outbox: ObservationOutbox, lo
     isAnswering: () => failures === 0 && done > 0,
     stop: async () => {
       stop.abort();
+      wake();
       for (const listener of listeners) listener();
       await running;
     },
