@@ -45,7 +45,7 @@ test('the image is of the Node that the lock file has', () => {
 });
 
 test('the deployment starts what the image has, by the same program', () => {
-  const [, script, action] = container().args;
+  const [script, action] = container().args.filter((word) => !word.startsWith('--'));
   const [target] = image.copies.flatMap(({ sources, target }) =>
     sources.some((each) => each.endsWith('/dist')) ? [target] : [],
   );
@@ -56,10 +56,10 @@ test('the deployment starts what the image has, by the same program', () => {
   expect(action).toBe('run');
 });
 
-test('with the option that the bundle itself is started with', () => {
-  const [option] = container().args;
+test('with the options that the bundle itself is started with', () => {
+  const options = container().args.filter((word) => word.startsWith('--'));
   expect(readFileSync(join(ROOT, 'scripts/bundle.ts'), 'utf8')).toContain(
-    `entry: 'agents/main.ts', node: 'node ${option}'`,
+    `entry: 'agents/main.ts', node: 'node ${options.join(' ')}'`,
   );
 });
 
