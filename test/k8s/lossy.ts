@@ -70,7 +70,7 @@ export async function startLossySite(given: {
     const dropped = (name: string) => proxy.faults.get(`drop_reply ${name}`) ?? 0;
     const lacking = (names: readonly string[]) => names.filter((name) => dropped(name) < TIMES);
     const waiting: LossySite['waiting'] = (book, names) => ({
-      ...{ timeoutMs: 180_000, everyMs: 200 },
+      ...{ timeoutMs: 300_000, everyMs: 200 },
       describe: async () => ({
         open: (await book.open()).slice(0, 6).map(({ number, state, nativeState }) => [number, state, nativeState]),
         lacking: lacking(names).map((name) => `${name}: ${dropped(name)}`),

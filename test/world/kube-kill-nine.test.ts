@@ -119,7 +119,7 @@ describe.skipIf(!kubernetes.ok)(`kill -9 of what a Kubernetes cluster is made of
     const isGivenUp = ({ reason, detail }: JobView) =>
       reason === 'unknown_end' && /BackoffLimitExceeded/.test(detail ?? '');
     const givenUp = new Set(every.filter(isGivenUp).map(({ number }) => number));
-    expect(givenUp.size).toBeLessThanOrEqual(2);
+    expect(givenUp.size).toBeLessThanOrEqual(acknowledged.size / 10);
     const jobs = every.filter(({ number }) => !givenUp.has(number));
     const right = (number: number) => {
       if (cancelled.has(number)) return 'cancelled';

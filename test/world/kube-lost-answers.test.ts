@@ -76,7 +76,7 @@ describe.skipIf(!kubernetes.ok)(`lost answers between the agent and the API serv
     federation.startAgent('lossy');
 
     const runSome = async () => {
-      for (let wave = 0; wave < 12 && lacks('patch pods', 'get jobs', 'get pods'); wave += 1) {
+      for (let wave = 0; wave < 40 && lacks('patch pods', 'get jobs', 'get pods'); wave += 1) {
         const numbers = [
           ...(await book.submit(2, smallJob(quick), { state: 'succeeded' })),
           ...(await book.submit(2, smallJob(perRank(quick), { nodes: 2 }), { state: 'succeeded' })),
@@ -104,7 +104,7 @@ describe.skipIf(!kubernetes.ok)(`lost answers between the agent and the API serv
     expect(left.body.items.filter(({ status }) => ['Pending', 'Running'].includes(status.phase))).toEqual([]);
     expect((await givenBack(federation, whole)).sort()).toEqual([...whole].sort());
     checkOtherFaults(lossy, ['jobs', 'pods']);
-  }, 600_000);
+  }, 900_000);
 
   test(`lists and watches, ${TIMES} lost answers of each: whoever follows a kind ends with what the server has`, async () => {
     await followersEndWithTheTruth(lossy, FOLLOWED);
