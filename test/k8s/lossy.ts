@@ -117,12 +117,13 @@ export function requestsOfFollowing(kinds: readonly string[]): string[] {
   return kinds.flatMap((kind) => [`list ${kind}`, `watch ${kind}`]);
 }
 
+/** Each of them came; how often is up to chance and the machine. */
 export function checkOtherFaults({ proxy }: LossySite, kinds: readonly string[]): void {
   for (const status of STATUSES)
     for (const kind of ['refuse', 'answer_after']) expect(proxy.faults.get(`${kind} ${status}`)).toBeGreaterThan(0);
   for (const kind of kinds) {
-    expect(proxy.faults.get(`cut_after watch ${kind}`)).toBeGreaterThan(10);
-    expect(proxy.faults.get(`stale list ${kind}`)).toBeGreaterThan(5);
+    expect(proxy.faults.get(`cut_after watch ${kind}`)).toBeGreaterThan(0);
+    expect(proxy.faults.get(`stale list ${kind}`)).toBeGreaterThan(0);
   }
 }
 

@@ -187,7 +187,7 @@ describe.skipIf(!kubernetes.ok)(`lost answers where jobs go through a queue of K
         reserving: status?.reservingWorkloads,
       };
     }
-  }, 600_000);
+  }, 900_000);
 
   /** How often an error came instead of the answer. */
   function statuses(name: string): number {
