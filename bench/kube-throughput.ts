@@ -9,6 +9,7 @@ import { startFederation } from '../test/support/federation.ts';
 import { until } from '../test/support/until.ts';
 import { bundles } from './support/bundles.ts';
 import { report } from './support/report.ts';
+import { residentMB } from './support/resident.ts';
 
 const JOBS = Number(process.env['JOBS'] ?? 5000);
 const FOREIGN = Number(process.env['FOREIGN'] ?? 10_000);
@@ -159,8 +160,8 @@ async function allEnd(numbers: readonly number[]): Promise<void> {
 }
 
 async function allPlaced(numbers: readonly number[]): Promise<void> {
-  const open = `SELECT count(*)::int AS open FROM runs WHERE placed_at IS NULL AND job_id IN
-    (SELECT id FROM jobs WHERE number BETWEEN ${Math.min(...numbers)} AND ${Math.max(...numbers)})`;
+  const open = `SELECT count(*)::int AS open FROM jobs j WHERE number BETWEEN ${Math.min(...numbers)} AND ${Math.max(...numbers)}
+    AND NOT EXISTS (SELECT FROM runs r WHERE r.job_id = j.id AND r.placed_at IS NOT NULL)`;
   await until('all jobs are placed', async () => (await federation.query(open)).rows[0].open === 0, {
     ...{ timeoutMs: 600_000, everyMs: 500 },
   });
@@ -200,10 +201,8 @@ async function foreignPods(): Promise<void> {
   await Promise.all(Array.from({ length: CONNECTIONS }, one));
 }
 
-/** VmRSS in megabytes, as ps shows it. */
 function agentMB(): number {
-  const { pid } = federation.agents.get('bench')!.child;
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1000;
+  return residentMB(federation.agents.get('bench')!.child.pid!);
 }
 
 type Busy = { machine: number; agent: number; broker: number; postgres: number };
@@ -211,8 +210,9 @@ type Busy = { machine: number; agent: number; broker: number; postgres: number }
 /** Processor seconds so far, by /proc (100 ticks a second). PostgreSQL's are those of all its processes. */
 function busySeconds(): Busy {
   const [, user, nice, system] = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!.trim().split(/ +/).map(Number);
-  const postgres = processes().filter(({ name }) => name === 'postgres');
-  const of = (pid: number | undefined) => processes().find((each) => each.pid === pid)?.seconds ?? 0;
+  const all = processes();
+  const postgres = all.filter(({ name }) => name === 'postgres');
+  const of = (pid: number | undefined) => all.find((each) => each.pid === pid)?.seconds ?? 0;
   return {
     machine: (user! + nice! + system!) / 100,
     agent: of(federation.agents.get('bench')!.child.pid),

@@ -1,11 +1,11 @@
 // Resident memory of the bundled broker and agent, idle and with work (budget: agent ≤ 90 MB).
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { startFederation } from '../test/support/federation.ts';
 import { until } from '../test/support/until.ts';
 import { bundles } from './support/bundles.ts';
 import { report } from './support/report.ts';
+import { residentMB } from './support/resident.ts';
 
 const programs = bundles();
 const federation = await startFederation({ programs });
@@ -13,8 +13,8 @@ try {
   await federation.addCluster('bench', { kind: 'local', local: { cpus: 4, memoryMiB: 4000 } });
   await federation.connected();
   const idle = {
-    broker: rssMiB(federation.broker.child.pid!),
-    agent: rssMiB(federation.agents.get('bench')!.child.pid!),
+    broker: residentMB(federation.broker.child.pid!),
+    agent: residentMB(federation.agents.get('bench')!.child.pid!),
   };
   const jobs = await federation.api.submitMany(
     Array.from({ length: 300 }, () => ({
@@ -32,12 +32,12 @@ try {
     { timeoutMs: 120_000, everyMs: 500 },
   );
   const busy = {
-    broker: rssMiB(federation.broker.child.pid!),
-    agent: rssMiB(federation.agents.get('bench')!.child.pid!),
+    broker: residentMB(federation.broker.child.pid!),
+    agent: residentMB(federation.agents.get('bench')!.child.pid!),
   };
   const bare = spawn(process.execPath, ['-e', 'process.stdout.write("up"); setInterval(() => {}, 1000)']);
   await once(bare.stdout, 'data');
-  const node = rssMiB(bare.pid!);
+  const node = residentMB(bare.pid!);
   bare.kill();
   report(
     'memory',
@@ -55,9 +55,4 @@ try {
   );
 } finally {
   await federation.close();
-}
-
-/** VmRSS in megabytes, as ps shows it. */
-function rssMiB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1000;
 }

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLimiter } from '@switchyard/agent-runtime/limiter.ts';
 import { noteEnd, openTasks } from '../facts/run-facts.ts';
 import { getJob } from '../get-job.ts';
 import { getPod, listPods } from './kube-objects.ts';
@@ -7,18 +6,15 @@ import { type KubeState, type Tracked, touch } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';
 import { isOurs } from './submit-run.ts';
 
-/** A list that shows nothing sends all runs here at once, and what somebody waits for asks the same server. */
-const looks = createLimiter(8);
-
 /**
  * Looks up what a list did not show. Lists may be old: an object is gone when it was not found twice, some seconds apart, and a
  * pod that nobody knew may turn up.
  */
 export async function confirmRun(state: KubeState, run: Tracked): Promise<void> {
-  const first = await looks(() => look(state, run));
+  const first = await state.looks(() => look(state, run));
   if (first.job === 'there' && first.absent.size === 0 && !isJobOver(run)) return found(run);
   await delay(state.patience.secondLookMs);
-  const second = await looks(() => look(state, run));
+  const second = await state.looks(() => look(state, run));
   const { facts } = run;
   for (const uid of second.absent) {
     const pod = facts.pods.get(uid);

@@ -31,6 +31,7 @@ import { cancelRun, withdrawRun } from './withdraw-run.ts';
 /** More than the client lets go at once: a place that a create leaves is to be taken by the next, not by what is less urgent. */
 const CONCURRENT_SUBMITS = 32;
 const DELETES = 8;
+const LOOKS = 8;
 const LOOK_EVERY_MS = 20;
 const NEXT_OBSERVE_MS = 2000;
 
@@ -115,6 +116,7 @@ async function openState(options: KubeBackendOptions): Promise<KubeState> {
     unclear: new Map(),
     doomed: new Map(),
     deletes: createLimiter(DELETES),
+    looks: createLimiter(LOOKS),
     informers: [],
     queues: queueSight(() => state),
     wake: () => {},

@@ -118,6 +118,8 @@ export type KubeState = {
   readonly unclear: Map<string, number>;
   readonly doomed: Map<string, Doomed>;
   readonly deletes: Limiter;
+  /** A list that shows nothing has all runs looked up at once, and what somebody waits for asks the same server. */
+  readonly looks: Limiter;
   readonly informers: Informer[];
   readonly queues: QueueSight;
   /** Something is dirty: look soon. */
