@@ -30,6 +30,7 @@ export type JobView = {
     attempt: number;
     state: string;
     outcome: string | null;
+    ends: { outcome: string; reason?: string; detail?: string }[];
     tasks: string;
     nativeId: string | null;
   }[];

@@ -47,10 +47,7 @@ export class JobBook {
   async check(): Promise<void> {
     const jobs = await this.#api.jobs();
     expect(new Set(jobs.map(({ number }) => number))).toEqual(new Set(this.#endings.keys()));
-    const unknowable = new Set(jobs.filter(isUnknowable).map(({ number }) => number));
-    expect(unknowable.size).toBeLessThanOrEqual(MOST_UNKNOWABLE);
     const wrong = jobs.filter(({ number, state, reason: why }) => {
-      if (unknowable.has(number)) return false;
       const must = this.#endings.get(number)!;
       return state !== must.state || (must.reason !== undefined && why !== must.reason);
     });
@@ -58,7 +55,6 @@ export class JobBook {
     expect(this.#ledger.startedTwice()).toEqual([]);
     const lines = Map.groupBy(this.#ledger.lines(), ({ number }) => number);
     for (const [number, { state, starts }] of this.#endings) {
-      if (unknowable.has(number)) continue;
       const said = (word: string) => lines.get(number)?.filter((line) => line.word === word).length ?? 0;
       expect({ number, starts: said('start'), ends: said('end') }).toEqual({
         ...{ number, starts },
@@ -66,16 +62,6 @@ export class JobBook {
       });
     }
   }
-}
-
-/**
- * Of a pod that was taken back the answer got lost, and then the word of the watch: it may have had a node by then, and no start
- * is guessed away (docs/kubernetes.md).
- */
-const MOST_UNKNOWABLE = 2;
-
-function isUnknowable({ reason, detail }: JobView): boolean {
-  return reason === 'unknown_end' && detail === 'nobody saw whether it started before its pod was gone';
 }
 
 function payloadsOf({ resources, array }: JobSpecInput): number {

@@ -1,5 +1,6 @@
 import { openKubeClient } from '@switchyard/agent-k8s/client/kube-client.ts';
 import { kubeFingerprint } from '@switchyard/agent-k8s/fingerprint.ts';
+import { HOLD_FINALIZER } from '@switchyard/agent-k8s/names.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { JOBS, payload } from '../k8s/kube-site.ts';
 import {
@@ -97,11 +98,15 @@ describe.skipIf(!kubernetes.ok)(`lost answers between the agent and the API serv
     await until('what is over is deleted', () => lacking(OF_JOBS).length === 0, waiting);
 
     await book.check();
-    const left = await lossy.site.kube.api<{ items: { status: { phase: string } }[] }>(
-      'GET',
-      `/api/v1/namespaces/${JOBS}/pods`,
+    type Pods = { items: { status: { phase: string } }[] };
+    const pods = async () => (await lossy.site.kube.api<Pods>('GET', `/api/v1/namespaces/${JOBS}/pods`)).body;
+    await until(
+      'no pod is held any more',
+      async () => !JSON.stringify((await pods()).items).includes(HOLD_FINALIZER),
+      waiting,
     );
-    expect(left.body.items.filter(({ status }) => ['Pending', 'Running'].includes(status.phase))).toEqual([]);
+    const left = await pods();
+    expect(left.items.filter(({ status }) => ['Pending', 'Running'].includes(status.phase))).toEqual([]);
     expect((await givenBack(federation, whole)).sort()).toEqual([...whole].sort());
     checkOtherFaults(lossy, ['jobs', 'pods']);
   }, 900_000);

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { RUN_LABEL } from '@switchyard/agent-k8s/names.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -53,7 +55,8 @@ describe.skipIf(!kubernetes.ok)(`a queue of Kueue that fits one job of three (${
 
   test('three placed jobs run one after another, and yard show says which waits for what', async () => {
     const ledger = shared.ledger('three');
-    const jobs = await federation.api.submitMany([1, 2, 3].map(() => ({ ...job(ledger, 'sleep 3') })));
+    const untilGo = job(ledger, 'while [ ! -e go ]; do sleep 0.2; done');
+    const jobs = await federation.api.submitMany([untilGo, untilGo, untilGo]);
     const shown = new Map<number, string>();
     await until(
       'one runs and two wait at their places',
@@ -66,6 +69,7 @@ describe.skipIf(!kubernetes.ok)(`a queue of Kueue that fits one job of three (${
       },
       { everyMs: 100, describe: () => [...shown.values()] },
     );
+    writeFileSync(join(shared.path, 'go'), '');
     for (const { number } of jobs) expect((await ended(number)).state).toBe('succeeded');
     expect(ledger.lines().map(({ word }) => word)).toEqual(['start', 'end', 'start', 'end', 'start', 'end']);
     expect(ledger.startedTwice()).toEqual([]);

@@ -22,6 +22,9 @@ export const SCRIPT_ANNOTATION = 'switchyard.dev/script';
 /** Patched on the pods of a gang when all of them are up; until then no payload of it starts. */
 export const GO_ANNOTATION = 'switchyard.dev/go';
 
+/** A finalizer: a pod that is being taken back stays to be seen until this agent has seen whether it had a node. */
+export const HOLD_FINALIZER = 'switchyard.dev/withdraw';
+
 /** Written by the Job controller. */
 export const JOB_NAME_LABEL = 'batch.kubernetes.io/job-name';
 export const CONTROLLER_UID_LABEL = 'batch.kubernetes.io/controller-uid';

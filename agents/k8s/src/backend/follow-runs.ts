@@ -1,5 +1,6 @@
 import { difference, fromIndexes } from '@switchyard/core/spec/range-set.ts';
 import { firstBoundMs, isLetGo, isWhole, whatIsMissing } from '../facts/gang.ts';
+import { GIVE_WAY_MS, givesWayTo, heldBackBy } from '../facts/gang-turn.ts';
 import { lostNodeDueMs } from '../facts/pod-end.ts';
 import { isLeaving, isOver, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded, openTasks, type RunFacts, taskOfIndex, tasksOf } from '../facts/run-facts.ts';
@@ -14,6 +15,7 @@ import { takeBack } from './take-back.ts';
 
 const KILL_AGAIN_MS = 15_000;
 const TAKE_BACK_AGAIN_MS = 2000;
+const BEHIND_AGAIN_MS = 500;
 
 /** Looks at every run of which something was heard or whose time has come, and starts what is to be done about it. */
 export function followRuns(state: KubeState): void {
@@ -40,6 +42,7 @@ function followOne(state: KubeState, run: Tracked, nowMs: number): void {
 function follow(state: KubeState, run: Tracked, nowMs: number): void {
   const { facts } = run;
   state.queues.look(run);
+  facts.behind = heldBackBy(facts, allFacts(state))?.order.jobNumber ?? 0;
   settleRun(facts, { nowMs, lostNodeMs: state.config.lostNodeSeconds * 1000 });
   noteChange(state, run);
   if (state.closed) return;
@@ -62,7 +65,7 @@ function work(state: KubeState, run: Tracked, nowMs: number): Work[] {
     if (!run.hasService) want('service', () => nameNodes(state, run));
     if (isLetGo(facts) ? hasUntold(facts) : isWhole(facts)) want('go', () => letGangGo(state, run));
     else if (!isLetGo(facts) && nowMs >= gangDueMs(state, facts))
-      want('give back', () => giveBackGang(state, run, whatIsMissing(facts)));
+      want('give back', () => giveBackGang(state, run, whyGivenBack(state, facts)));
   }
   if (isHalfTakenBack(facts)) want('take back', () => takeRestBack(state, run));
   if (inTrouble(state, facts, nowMs).length > 0)
@@ -125,7 +128,21 @@ function troubleDueMs(state: KubeState, { troubleSinceMs }: PodFacts): number {
 /** Never, while none of the gang has a node: then it waits as any other job does. */
 function gangDueMs(state: KubeState, facts: RunFacts): number {
   const sinceMs = firstBoundMs(facts);
-  return sinceMs === 0 ? Number.POSITIVE_INFINITY : sinceMs + state.config.gangSeconds * 1000;
+  if (sinceMs === 0) return Number.POSITIVE_INFINITY;
+  const dueMs = sinceMs + state.config.gangSeconds * 1000;
+  const first = givesWayTo(facts, allFacts(state));
+  return first === null ? dueMs : Math.min(dueMs, Math.max(sinceMs, firstBoundMs(first)) + GIVE_WAY_MS);
+}
+
+function whyGivenBack(state: KubeState, facts: RunFacts): string {
+  const first = givesWayTo(facts, allFacts(state));
+  const why =
+    first === null ? `within ${state.config.gangSeconds} s` : `and job ${first.order.jobNumber} waits for theirs`;
+  return `its pods were not up together ${why}: ${whatIsMissing(facts)}`;
+}
+
+function* allFacts({ runs }: KubeState): Iterable<RunFacts> {
+  for (const { facts } of runs.values()) yield facts;
 }
 
 /** When the run is to be looked at again although nothing is heard of it; 0: it is not. */
@@ -140,6 +157,7 @@ function nextDueMs(state: KubeState, run: Tracked, nowMs: number): number {
   if (run.lost) times.push(nowMs + state.patience.secondLookMs);
   if (mustEnd(facts) && facts.placed) times.push(run.killedAtMs + KILL_AGAIN_MS);
   if (facts.gang > 0 && !isLetGo(facts)) times.push(gangDueMs(state, facts));
+  if (facts.behind > 0) times.push(nowMs + BEHIND_AGAIN_MS);
   for (const pod of facts.pods.values()) {
     if (isOver(pod) || pod.gone) continue;
     times.push(troubleDueMs(state, pod), lostNodeDueMs(pod, state.config.lostNodeSeconds * 1000));

@@ -82,7 +82,6 @@ function isUp({ now }: KubeState, pod: Pod): boolean {
 
 /** Some of its pods wait for the others for too long: all go back, with the reason. */
 export function giveBackGang(state: KubeState, run: Tracked, sentence: string): Promise<void> {
-  const { gangSeconds } = state.config;
-  run.facts.backReason ||= `its pods were not up together within ${gangSeconds} s: ${sentence}`;
+  run.facts.backReason ||= sentence;
   return takeBack(state, run, 'give back');
 }

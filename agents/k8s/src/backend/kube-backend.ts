@@ -115,6 +115,7 @@ async function openState(options: KubeBackendOptions): Promise<KubeState> {
     submits: new Map(),
     unclear: new Map(),
     doomed: new Map(),
+    held: new Map(),
     deletes: createLimiter(DELETES),
     looks: createLimiter(LOOKS),
     informers: [],

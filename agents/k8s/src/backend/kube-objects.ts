@@ -2,10 +2,19 @@ import type { Job, KubeList, Pod, Service } from '../api-types.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { KubeError, type KubeErrorKind } from '../client/kube-error.ts';
 import type { Lane } from '../client/kube-request.ts';
-import { CONTROLLER_UID_LABEL, GO_ANNOTATION, WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
+import {
+  CONTROLLER_UID_LABEL,
+  GO_ANNOTATION,
+  HOLD_FINALIZER,
+  WITHDRAW_ASKED_ANNOTATION,
+  WITHDRAW_LOST_ANNOTATION,
+} from '../names.ts';
 import { jobsPath, objectPath, podsPath } from '../object-path.ts';
 
 /** The requests of the backend: one function for each, so that what the agent's rights must allow can be read here. */
+
+/** Lists like finalizers are changed by what is added and taken away. */
+const STRATEGIC = 'application/strategic-merge-patch+json';
 
 export type Place = { readonly namespace: string; readonly name: string };
 
@@ -57,6 +66,24 @@ export async function deletePod(
 function beingDeleted(pod: Pod): Pod {
   const deletionTimestamp = pod.metadata.deletionTimestamp ?? new Date().toISOString();
   return { ...pod, metadata: { ...pod.metadata, deletionTimestamp } };
+}
+
+type OnePod = Place & { readonly uid: string };
+
+/** The pod, exactly as it was seen, and from now on held; null when it has changed or is gone. */
+export function holdPod(client: KubeClient, pod: OnePod & { readonly resourceVersion: string }): Promise<Pod | null> {
+  const { namespace, name, uid, resourceVersion } = pod;
+  const body = { metadata: { uid, resourceVersion, finalizers: [HOLD_FINALIZER] } };
+  const answer = client.request<Pod>({ verb: 'PATCH', path: podsPath(namespace, name), contentType: STRATEGIC, body });
+  return unless('not_found', unless('conflict', answer));
+}
+
+/** Lets a pod that was held out of the API; one that is no longer there, or is another one of that name, is as good. */
+export async function releasePod(client: KubeClient, { namespace, name, uid }: OnePod): Promise<void> {
+  const body = { metadata: { uid, '$deleteFromPrimitiveList/finalizers': [HOLD_FINALIZER] } };
+  const path = podsPath(namespace, name);
+  const answer = client.request<Pod>({ verb: 'PATCH', path, contentType: STRATEGIC, body, lane: 'tidy' });
+  await unless('invalid', unless('not_found', unless('conflict', answer)));
 }
 
 export type Propagation = 'Background' | 'Foreground' | 'Orphan';

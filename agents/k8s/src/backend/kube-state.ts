@@ -7,6 +7,7 @@ import type { KubeClient } from '../client/kube-client.ts';
 import type { KubernetesConfig } from '../config.ts';
 import type { PodFacts } from '../facts/pod-facts.ts';
 import { type RunFacts, statusOf } from '../facts/run-facts.ts';
+import type { Held } from './held-pods.ts';
 import type { QueueSight } from './queue-sight.ts';
 
 export type KubeBackendOptions = {
@@ -117,6 +118,7 @@ export type KubeState = {
   /** Runs whose create has no answer yet, and until when it may still arrive: also of those that are not tracked. */
   readonly unclear: Map<string, number>;
   readonly doomed: Map<string, Doomed>;
+  readonly held: Map<string, Held>;
   readonly deletes: Limiter;
   /** A list that shows nothing has all runs looked up at once, and what somebody waits for asks the same server. */
   readonly looks: Limiter;

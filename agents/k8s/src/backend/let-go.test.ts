@@ -6,9 +6,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Job } from '../api-types.ts';
 import { START_CLAIM_ANNOTATION, START_GATE } from '../kueue/start-claim.ts';
 import { makeConfig, makeOrder } from '../manifest/testing/make-order.ts';
-import { WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
+import { HOLD_FINALIZER, WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
 import { kubeBackend } from './kube-backend.ts';
-import { fakeCluster } from './testing/fake-cluster.ts';
+import { fail, fakeCluster } from './testing/fake-cluster.ts';
 
 const order = makeOrder({ command: ['true'] });
 const PATH = `/apis/batch/v1/namespaces/default/jobs/${order.marker}`;
@@ -56,7 +56,32 @@ test('an old list after a restart lets nothing go that was taken back before', a
   backend = await open();
   await vi.waitFor(() => expect(cluster.asked).toContain(`GET ${PATH}`));
   await backend.observe();
-  expect(asked('PATCH')).toEqual([]);
+  expect(cluster.get(POD)).toMatchObject(gated);
+});
+
+test('a pod that may get a node is held while it is taken back, so that no lost word hides whether it had one', async () => {
+  cluster.putPod(job(), 'one', gated);
+  await vi.waitFor(() => expect(asked('PATCH')).toEqual([`PATCH ${POD}`]));
+  cluster.put(POD, { spec: { schedulingGates: [] } });
+  await vi.waitFor(async () => expect((await backend.observe()).changed).toBeDefined());
+  let lost = 0;
+  cluster.answerWith((what) => {
+    if (what.verb !== 'DELETE') return undefined;
+    lost += 1;
+    const isHeld = cluster.get(POD)?.metadata['finalizers'] as string[] | undefined;
+    if (isHeld?.includes(HOLD_FINALIZER))
+      cluster.put(
+        POD,
+        { metadata: { deletionTimestamp: new Date().toISOString(), deletionGracePeriodSeconds: 0 } },
+        false,
+      );
+    else cluster.drop(POD, false);
+    return fail(what, 'timeout', 0, true);
+  });
+  await expect(backend.withdraw(order.runId)).rejects.toThrow();
+  expect(lost).toBe(1);
+  expect(await backend.withdraw(order.runId)).toMatchObject({ ends: [{ outcome: 'withdrawn', tasks: '0' }] });
+  await vi.waitFor(() => expect(cluster.get(POD)?.metadata['finalizers']).toEqual([]));
 });
 
 test('what was taken back without a pod is still taken back after a restart, without being asked again', async () => {

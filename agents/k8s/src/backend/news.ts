@@ -1,5 +1,6 @@
 import { deleteDoomed } from './doomed-jobs.ts';
 import { followRuns } from './follow-runs.ts';
+import { releaseHeld } from './held-pods.ts';
 import type { KubeState } from './kube-state.ts';
 
 /** Events come in bursts: what they change is looked at, and told, together. */
@@ -15,6 +16,7 @@ export function watchForNews(state: KubeState) {
     timer = null;
     if (state.closed) return;
     followRuns(state);
+    releaseHeld(state);
     const isNews = state.changed.size > 0 || state.strays.size !== strays;
     strays = state.strays.size;
     if (isNews) listener?.();

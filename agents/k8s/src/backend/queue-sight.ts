@@ -111,7 +111,8 @@ export function queueSight(getState: () => KubeState): QueueSight {
       const nowMs = state.now();
       const isHeld = [...facts.pods.values()].some((pod) => pod.gated && !pod.gone && pod.deletedAtMs === 0);
       const isUnwanted = hasEnded(facts) || facts.asked !== null || facts.cancelWanted || facts.eviction !== null;
-      if (isHeld && !isUnwanted && !facts.job.suspended && isRested(run, 'start', nowMs) && waiting(run).length > 0)
+      const mayGo = isHeld && !isUnwanted && !facts.job.suspended && facts.behind === 0;
+      if (mayGo && isRested(run, 'start', nowMs) && waiting(run).length > 0)
         inBackground(state, run, 'start', () => inTurn(run, () => claimAndStart(state, run, name)));
       const version = found?.version;
       if (!facts.job.queue || version === undefined) return;

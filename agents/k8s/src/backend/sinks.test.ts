@@ -2,21 +2,30 @@ import { markerOf } from '@switchyard/core/spec/marker.ts';
 import { expect, test } from 'vitest';
 import type { Pod } from '../api-types.ts';
 import { JOB_UID, makeRun } from '../facts/testing/make-facts.ts';
-import { RUN_LABEL } from '../names.ts';
+import { HOLD_FINALIZER, RUN_LABEL } from '../names.ts';
 import { type KubeState, track } from './kube-state.ts';
 import { createFailureSink, podSink } from './sinks.ts';
 
 test('pods of runs that are forgotten leave nothing behind', () => {
-  const state = { runs: new Map(), earlyPods: new Map(), now: Date.now } as unknown as KubeState;
+  const state = {
+    runs: new Map(),
+    earlyPods: new Map(),
+    held: new Map(),
+    wake: () => {},
+    now: Date.now,
+  } as unknown as KubeState;
   const sink = podSink(state, 'jobs');
   const pod: Pod = {
-    metadata: { name: 'one', namespace: 'jobs', uid: 'u', labels: { [RUN_LABEL]: 'forgotten' } },
+    metadata: {
+      ...{ name: 'one', namespace: 'jobs', uid: 'u', labels: { [RUN_LABEL]: 'forgotten' } },
+      ...{ finalizers: [HOLD_FINALIZER], deletionTimestamp: '2026-11-21T10:00:00Z' },
+    },
     spec: { containers: [] },
   };
   sink.put(pod);
-  expect(state.earlyPods.size).toBe(1);
+  expect([state.earlyPods.size, state.held.size]).toEqual([1, 1]);
   sink.remove(pod);
-  expect(state.earlyPods.size).toBe(0);
+  expect([state.earlyPods.size, state.held.size]).toEqual([0, 0]);
 });
 
 test('since when pods are refused is told by the clock of this agent, whatever the event says', () => {

@@ -6,6 +6,7 @@ import { momentMs } from '../facts/moment.ts';
 import { mergePod, type PodFacts, podFacts } from '../facts/pod-facts.ts';
 import { shorten } from '../facts/run-facts.ts';
 import { CONTROLLER_UID_LABEL, RUN_LABEL } from '../names.ts';
+import { noteHeld } from './held-pods.ts';
 import { type KubeState, type Tracked, touch } from './kube-state.ts';
 import { readOurJob } from './read-job.ts';
 
@@ -147,7 +148,9 @@ export function takePod(state: KubeState, pod: Pod, isGone = false): void {
   if (!runId || !read) return;
   // Its last version came with the word that it went: it was not bound after.
   const deletedAtMs = read.deletedAtMs || (isGone && read.node === '' ? state.now() : 0);
-  takeFacts(state, runId, { ...read, gone: isGone, deletedAtMs });
+  const facts = { ...read, gone: isGone, deletedAtMs };
+  takeFacts(state, runId, facts);
+  noteHeld(state, pod.metadata.namespace ?? '', facts);
 }
 
 /** A pod of a Job that was deleted without it: nobody controls it any more, and its label still says whose it was. */

@@ -8,7 +8,7 @@ import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../fac
 import { settleRun } from '../facts/settle-run.ts';
 import { getJob } from '../get-job.ts';
 import { startClaimOf } from '../kueue/start-claim.ts';
-import { deletePod, listPods, noteAsked, noteLost } from './kube-objects.ts';
+import { deletePod, holdPod, listPods, noteAsked, noteLost } from './kube-objects.ts';
 import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';
 
@@ -113,9 +113,21 @@ function removable(facts: RunFacts): PodFacts[] {
   return facts.gang > 0 ? alive : alive.filter(({ node }) => node === '');
 }
 
-async function remove(state: KubeState, run: Tracked, pod: PodFacts): Promise<'removed' | 'changed'> {
-  const { name, uid, resourceVersion } = pod;
-  const answer = await deletePod(state.client, { namespace: run.facts.namespace, name, uid, resourceVersion });
+/**
+ * A pod that was let go may get a node at any time, and without one it is gone soon after it was deleted. It is held first: if the
+ * answer gets lost, and the word of the watch too, it is still there to be seen. Of a gang the word to go says whether it started.
+ */
+async function remove(state: KubeState, run: Tracked, seen: PodFacts): Promise<'removed' | 'changed'> {
+  const { gang, letGo, namespace } = run.facts;
+  const { name, uid } = seen;
+  let { resourceVersion } = seen;
+  if (gang === 0 && (letGo || !seen.gated) && !seen.held) {
+    const held = await holdPod(state.client, { namespace, name, uid, resourceVersion });
+    if (held === null) return 'changed';
+    takePod(state, held);
+    resourceVersion = held.metadata.resourceVersion ?? '';
+  }
+  const answer = await deletePod(state.client, { namespace, name, uid, resourceVersion });
   if (answer === 'changed') return 'changed';
   if (answer === 'gone') run.missing = true;
   else takePod(state, answer);

@@ -30,6 +30,8 @@ function finished({ kind, reason, message }: { kind: 'complete' | 'failed'; reas
 function ofPods(run: RunFacts): Native {
   const pods = [...run.pods.values()].filter((pod) => !pod.gone);
   const running = pods.some(({ container }) => container.kind === 'running');
+  if (run.behind > 0)
+    return { state: 'Pending', reason: `job ${run.behind}, also of several nodes, gets its nodes first` };
   if (run.gang > 0 && !isLetGo(run) && pods.length > 0) return { state: 'Pending', reason: whatIsMissing(run) };
   const waiting = pods.find(
     (pod) => !isOver(pod) && pod.container.kind !== 'running' && pod.container.kind !== 'terminated',

@@ -192,6 +192,24 @@ describe('the end of a pod', () => {
       { asked: 'cancel' },
     ],
     [
+      'cancelled, and the last step of its deletion wiped out when that began',
+      { ...on, phase: 'Failed', state: exited(3), deleted: [12, 0] },
+      { outcome: 'cancelled', reason: 'cancelled_by_user' },
+      { asked: 'cancel' },
+    ],
+    [
+      'killed behind our back, and the last step of its deletion wiped out when that began',
+      { ...on, phase: 'Failed', state: exited(143), deleted: [12, 0] },
+      { outcome: 'cancelled', reason: 'cancelled_natively' },
+      { job: ended('Failed') },
+    ],
+    [
+      'ended long before the last step of its deletion',
+      { ...on, phase: 'Failed', state: exited(143), deleted: [60, 0] },
+      { outcome: 'failed', reason: 'signal' },
+      { asked: 'cancel' },
+    ],
+    [
       'ended before the cancel',
       { ...on, phase: 'Failed', state: exited(4) },
       { exitCode: 4, reason: 'exit_code' },

@@ -41,7 +41,7 @@ function boundEnd(pod: PodFacts, setting: PodSetting): End | null {
   if (pod.reason === 'DeadlineExceeded')
     return { outcome: 'failed', reason: 'walltime', detail: said(pod.message, 'the walltime was reached') };
   if (wasRejected(pod) && !pod.disruption) return rejected(pod);
-  if (endedByItself(pod)) return exitEnd(pod);
+  if (endedByItself(pod, setting)) return exitEnd(pod);
   return evicted(pod) ?? deleted(pod, setting);
 }
 
@@ -80,10 +80,15 @@ export function lostNodeDueMs(pod: PodFacts, lostNodeMs: number): number {
   return pod.disruption && pod.deletedSinceMs > 0 ? pod.deletedSinceMs + lostNodeMs : 0;
 }
 
+/** By TERM or KILL, the signals of a deletion. */
+const KILLED = [143, 137];
+
 /** Times have whole seconds: an end in the second of the deletion counts as caused by it, for no success is guessed. */
-function endedByItself({ container, deletedAtMs, disruption, reason }: PodFacts): boolean {
+function endedByItself(pod: PodFacts, { asked }: PodSetting): boolean {
+  const { container, deletedAtMs, deletedFromMs, disruption, reason } = pod;
   if (container.kind !== 'terminated' || container.finishedAtMs === 0 || reason === 'Evicted') return false;
-  const meddledAtMs = Math.min(deletedAtMs || Infinity, disruption?.atMs || Infinity);
+  const wasKilled = asked === 'cancel' || KILLED.includes(container.exitCode);
+  const meddledAtMs = Math.min((wasKilled ? deletedFromMs : deletedAtMs) || Infinity, disruption?.atMs || Infinity);
   return container.finishedAtMs < Math.floor(meddledAtMs / 1000) * 1000 || meddledAtMs === Infinity;
 }
 

@@ -1,7 +1,7 @@
 import type { Condition, ContainerStatus, Pod } from '../api-types.ts';
 import { conditionOf } from '../kueue/conditions.ts';
 import { hasGate } from '../kueue/start-claim.ts';
-import { COMPLETION_INDEX_ANNOTATION, CONTAINER, GO_ANNOTATION } from '../names.ts';
+import { COMPLETION_INDEX_ANNOTATION, CONTAINER, GO_ANNOTATION, HOLD_FINALIZER } from '../names.ts';
 import { momentMs } from './moment.ts';
 
 /** What this agent keeps of one of its pods. */
@@ -23,6 +23,8 @@ export type PodFacts = {
   readonly goAtMs: number;
   /** When somebody asked for its deletion; 0: nobody did. */
   readonly deletedAtMs: number;
+  /** The earliest that it may have been: the last step of a deletion wipes out when it began. */
+  readonly deletedFromMs: number;
   /** No longer in the API; what is here is the last that was seen. */
   readonly gone: boolean;
   readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
@@ -32,6 +34,8 @@ export type PodFacts = {
   readonly container: ContainerFacts;
   /** Held back until this agent takes the gate away, which only pods of queued Jobs have. */
   readonly gated: boolean;
+  /** It stays in the API until this agent lets it out. */
+  readonly held: boolean;
   /** The scheduler's sentence while it finds no node. */
   readonly unschedulable: string;
   /** When it ceased to be Ready although its container runs, as the cluster writes it: its node is out of sight; empty: it is not so. */
@@ -91,6 +95,7 @@ export function podFacts(pod: Pod, nowMs: number): PodFacts | null {
     saidAtMs: saidAt(metadata),
     goAtMs: goAt(metadata.annotations?.[GO_ANNOTATION]),
     deletedAtMs: deletedAt(metadata),
+    deletedFromMs: deletedFrom(pod),
     gone: false,
     phase: status?.phase ?? 'Pending',
     reason: status?.reason ?? '',
@@ -98,6 +103,7 @@ export function podFacts(pod: Pod, nowMs: number): PodFacts | null {
     disruption: disruptionOf(condition('DisruptionTarget')),
     container,
     gated: hasGate(pod),
+    held: metadata.finalizers?.includes(HOLD_FINALIZER) === true,
     unschedulable: scheduled?.status === 'False' ? (scheduled.message ?? scheduled.reason ?? '') : '',
     unseen,
     unseenSinceMs: unseen === '' ? 0 : nowMs,
@@ -123,6 +129,7 @@ export function mergePod(before: PodFacts | undefined, now: PodFacts): PodFacts 
     saidAtMs: Math.max(before.saidAtMs, now.saidAtMs),
     goAtMs: before.goAtMs || now.goAtMs,
     deletedAtMs: before.deletedAtMs || now.deletedAtMs,
+    deletedFromMs: before.deletedFromMs || now.deletedFromMs,
     gone: before.gone || now.gone,
     phase: isOver(before) ? before.phase : now.phase,
     reason: now.reason || before.reason,
@@ -200,6 +207,13 @@ function goAt(text: string | undefined): number {
 function deletedAt({ deletionTimestamp, deletionGracePeriodSeconds = 0 }: Pod['metadata']): number {
   const ms = momentMs(deletionTimestamp);
   return ms === 0 ? 0 : ms - deletionGracePeriodSeconds * 1000;
+}
+
+/** A kubelet that has ended everything deletes the pod once more, without grace, and the API server forgets the first time. */
+function deletedFrom({ metadata, spec }: Pod): number {
+  const { terminationGracePeriodSeconds = 0 } = spec;
+  const isLastStep = metadata.deletionGracePeriodSeconds === 0 && Boolean(spec.nodeName);
+  return Math.max(0, deletedAt(metadata) - (isLastStep ? terminationGracePeriodSeconds * 1000 : 0));
 }
 
 /** Whoever wrote when the pod was taken is a kubelet, whatever its program is called. */

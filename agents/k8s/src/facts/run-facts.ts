@@ -50,6 +50,8 @@ export type RunFacts = RunRecord & {
   evictionConfirmed: boolean;
   /** Which pods of a gang were not up when it was given back. */
   backReason: string;
+  /** The number of the job of several nodes that goes before this one; 0: none. */
+  behind: number;
   /** A gang that runs has lost a node for good: the rest of it is to be ended. */
   lostPart: boolean;
   cancelWanted: boolean;
@@ -84,6 +86,7 @@ export function runFacts(record: RunRecord, namespace: string): RunFacts {
     eviction: null,
     evictionConfirmed: false,
     backReason: '',
+    behind: 0,
     lostPart: false,
     cancelWanted: false,
     letGo: false,

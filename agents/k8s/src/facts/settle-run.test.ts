@@ -126,22 +126,12 @@ describe('a run', () => {
     expect(second({ deleted: [5, 0] })).toMatchObject([{ outcome: 'withdrawn' }]);
   });
 
-  it('goes back when its Job failed before any of its pods was let go', () => {
-    const gated = { ...ended('Failed'), gated: true };
-    const silent = (changes: Partial<RunFacts>) =>
-      settled(Object.assign(makeRun(), { job: gated, podsConfirmed: true, ...changes })).ends;
-    expect(silent({ madeHere: true })).toMatchObject([{ outcome: 'refused', reason: 'rejected' }]);
-    expect(silent({ madeHere: true, letGo: true })).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
-    expect(silent({})).toMatchObject([{ outcome: 'failed', reason: 'unknown_end' }]);
-  });
-
-  it('goes back when the Job controller made two pods of it and gave up, and is cancelled when somebody deleted the only one', () => {
-    const deleted = (...names: string[]) => {
-      const pods = names.map((name) => ({ name, deleted: [5, 0] as const }));
-      return settled(Object.assign(withPods(makeRun(), ...pods), { job: ended('Failed') })).ends;
-    };
-    expect(deleted('one', 'other')).toMatchObject([{ outcome: 'refused', reason: 'rejected' }]);
-    expect(deleted('one')).toMatchObject([{ outcome: 'cancelled', reason: 'cancelled_natively' }]);
+  it('was cancelled when that was asked, its Job has failed and its pod was gone before anybody saw it end', () => {
+    const run = Object.assign(makeRun(), {
+      ...{ job: ended('Failed', 'BackoffLimitExceeded'), started: [[0, 0]], podsConfirmed: true },
+      ...{ asked: 'cancel', cancelWanted: true },
+    });
+    expect(settled(run).ends).toMatchObject([{ outcome: 'cancelled', reason: 'cancelled_by_user' }]);
   });
 
   it('was cancelled natively when its Job is gone', () => {

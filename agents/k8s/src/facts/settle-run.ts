@@ -51,22 +51,9 @@ function settlePod(run: RunFacts, pod: PodFacts, setting: PodSetting, all: reado
   if (task === null || contains(run.ended, task)) return;
   const startedAtMs = containerStartedMs(pod);
   if (startedAtMs > 0) noteStart(run, task, startedAtMs);
-  const end = surplusEnd(all, pod, podEnd(pod, setting));
+  const end = podEnd(pod, setting);
   if (end && !mayStillStart(all, pod, end, setting)) noteEnd(run, [[task, task]], honest(run, task, end));
 }
-
-/** The Job controller deletes a second pod that it made itself, counts that as a failure, and gives up: nobody deleted anything. */
-function surplusEnd(all: readonly PodFacts[], pod: PodFacts, end: End | null): End | null {
-  if (end?.reason !== 'cancelled_natively' || pod.node !== '') return end;
-  const others = all.filter((other) => other !== pod && other.index === pod.index);
-  return others.length > 0 && !others.some(mayHaveStarted) ? GIVEN_UP : end;
-}
-
-const GIVEN_UP: End = {
-  outcome: 'refused',
-  reason: 'rejected',
-  detail: 'the Job controller gave it up before any of its pods was let go',
-};
 
 /** The Job controller may make two pods of one index: that one of them never started says nothing of the other. */
 function mayStillStart(all: readonly PodFacts[], pod: PodFacts, end: End, setting: PodSetting): boolean {
@@ -120,11 +107,12 @@ function settlePodless(run: RunFacts, { job, asked }: PodSetting): void {
   }
   const unseen = difference(difference(silent, run.started), run.job?.lost ?? []);
   if (asked) noteEnd(run, unseen, notStarted(asked));
-  else if (run.madeHere && !run.letGo && job?.gated && job.finished?.kind === 'failed') noteEnd(run, unseen, GIVEN_UP);
-  noteEnd(run, silent, withoutPods(job));
+  noteEnd(run, silent, withoutPods(job, asked));
 }
 
-function withoutPods(job: PodSetting['job']): End {
+function withoutPods(job: PodSetting['job'], asked: PodSetting['asked']): End {
+  // Its pods were ended for that, and it is not complete.
+  if (asked === 'cancel') return notStarted(asked);
   if (job === null || job.deleting)
     return { outcome: 'cancelled', reason: 'cancelled_natively', detail: 'somebody deleted the Job' };
   const { reason = '', message = '' } = job.finished ?? {};

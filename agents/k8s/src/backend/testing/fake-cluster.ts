@@ -55,7 +55,7 @@ export function fakeCluster() {
     const { preconditions = {}, metadata = {} } = (what.body ?? {}) as { preconditions?: object; metadata?: object };
     for (const [key, value] of Object.entries({ ...metadata, ...preconditions }))
       if (['uid', 'resourceVersion'].includes(key) && value !== found.metadata[key]) return fail(what, 'conflict', 409);
-    if (what.verb === 'PATCH') return put(what.path, what.body as object);
+    if (what.verb === 'PATCH') return put(what.path, listsMerged(found, what.body as object));
     if (what.verb === 'DELETE') return what.path.includes('/pods/') ? endPod(what.path) : drop(what.path);
     return found;
   };
@@ -130,6 +130,19 @@ function merged(before: unknown, patch: unknown): object {
     else after[key] = typeof value === 'object' && !Array.isArray(value) ? merged(after[key] ?? {}, value) : value;
   return after;
 }
+
+/** Of a Strategic Merge Patch, as much as finalizers need. */
+function listsMerged({ metadata }: Stored, patch: { metadata?: Record<string, unknown> }): object {
+  const { finalizers: added, [TAKEN_AWAY]: taken, ...rest } = patch.metadata ?? {};
+  if (added === undefined && taken === undefined) return patch;
+  const before = (metadata['finalizers'] ?? []) as readonly string[];
+  const after = [...before, ...((added ?? []) as string[])].filter(
+    (each) => !((taken ?? []) as string[]).includes(each),
+  );
+  return { ...patch, metadata: { ...rest, finalizers: [...new Set(after)] } };
+}
+
+const TAKEN_AWAY = '$deleteFromPrimitiveList/finalizers';
 
 function isCollection(path: string): boolean {
   return /\/namespaces\/[^/]+\/[^/]+$/.test(path) || /^\/api\/v1\/(nodes|pods)$/.test(path);

@@ -60,7 +60,7 @@ export function makePod(story: PodStory = {}): Pod {
       ...(taken ? { managedFields: managedFields(taken[1]) } : {}),
       ...(deleted ? { deletionTimestamp: sec(deleted[0] + deleted[1]), deletionGracePeriodSeconds: deleted[1] } : {}),
     },
-    spec: { containers: [], ...(node ? { nodeName: node } : {}) },
+    spec: { containers: [], terminationGracePeriodSeconds: 30, ...(node ? { nodeName: node } : {}) },
     status: {
       phase: story.phase ?? 'Pending',
       ...(story.reason ? { reason: story.reason } : {}),
