@@ -17,7 +17,7 @@ export function isHalfBound(run: RunFacts): boolean {
 
 /** The gang that this one, none of whose pods the scheduler has seen yet, must wait for. */
 export function heldBackBy(run: RunFacts, all: Iterable<RunFacts>): RunFacts | null {
-  if (run.gang === 0 || [...run.pods.values()].some((pod) => !pod.gated && !isLeaving(pod))) return null;
+  if (run.gang === 0 || [...run.pods.values()].some(({ gated }) => !gated)) return null;
   return rivals(run, all)[0] ?? null;
 }
 
