@@ -1,7 +1,7 @@
 import type { Job, KubeList, Pod } from '@switchyard/agent-k8s/api-types.ts';
 import { kubernetesConfigSchema } from '@switchyard/agent-k8s/config.ts';
-import { withStartGate } from '@switchyard/agent-k8s/kueue/start-claim.ts';
 import { jobManifest } from '@switchyard/agent-k8s/manifest/job-manifest.ts';
+import { withStartGate } from '@switchyard/agent-k8s/start/start-claim.ts';
 import { markerOf } from '@switchyard/core/spec/marker.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeOrder, uuidV7 } from '../behaviour/make-order.ts';

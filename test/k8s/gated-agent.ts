@@ -4,11 +4,11 @@ import type { OpenedKubeClient } from '@switchyard/agent-k8s/client/kube-client.
 import { kueuePath } from '@switchyard/agent-k8s/kueue/detect-kueue.ts';
 import { type EvictionVerdict, evictionEnd, mustBeDeactivated } from '@switchyard/agent-k8s/kueue/eviction-end.ts';
 import type { QueuedJob } from '@switchyard/agent-k8s/kueue/kueue-types.ts';
-import { letPodsGo } from '@switchyard/agent-k8s/kueue/let-pods-go.ts';
 import { queuedState } from '@switchyard/agent-k8s/kueue/native-state.ts';
-import { hasGate, startClaimOf } from '@switchyard/agent-k8s/kueue/start-claim.ts';
 import { deactivateWorkloads } from '@switchyard/agent-k8s/kueue/withdraw-workload.ts';
 import { WorkloadStore } from '@switchyard/agent-k8s/kueue/workload-store.ts';
+import { letPodsGo } from '@switchyard/agent-k8s/start/let-pods-go.ts';
+import { hasGate, startClaimOf } from '@switchyard/agent-k8s/start/start-claim.ts';
 import { GPU, JOBS, PODS } from './kueue-cluster.ts';
 
 /** What the backend does with the folder kueue/, and no more. */

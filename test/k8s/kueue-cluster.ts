@@ -4,7 +4,7 @@ import type { Pod } from '@switchyard/agent-k8s/api-types.ts';
 import { type OpenedKubeClient, openKubeClient } from '@switchyard/agent-k8s/client/kube-client.ts';
 import { kueuePath } from '@switchyard/agent-k8s/kueue/detect-kueue.ts';
 import type { ClusterQueue, QueuedJob } from '@switchyard/agent-k8s/kueue/kueue-types.ts';
-import { withStartGate } from '@switchyard/agent-k8s/kueue/start-claim.ts';
+import { withStartGate } from '@switchyard/agent-k8s/start/start-claim.ts';
 import { until } from '../support/until.ts';
 import { type KubeCluster, startKubeCluster } from './testbed.ts';
 

@@ -6,7 +6,7 @@ import { openKubeClient } from '@switchyard/agent-k8s/client/kube-client.ts';
 import { kubernetesConfigSchema } from '@switchyard/agent-k8s/config.ts';
 import { detectKueue } from '@switchyard/agent-k8s/kueue/detect-kueue.ts';
 import type { ClusterQueue } from '@switchyard/agent-k8s/kueue/kueue-types.ts';
-import { START_CLAIM_ANNOTATION } from '@switchyard/agent-k8s/kueue/start-claim.ts';
+import { START_CLAIM_ANNOTATION } from '@switchyard/agent-k8s/start/start-claim.ts';
 import type { JobSpecInput } from '@switchyard/core/spec/job-spec.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Asked } from '../k8s/fault-proxy.ts';

@@ -11,6 +11,7 @@ import { giveBackGang, letGangGo, nameNodes } from './gang-work.ts';
 import { killRun } from './kill-run.ts';
 import { type KubeState, noteChange, type Tracked } from './kube-state.ts';
 import { rejectPods } from './reject-pods.ts';
+import { hasPodsToStart, startPods } from './start-pods.ts';
 import { takeBack } from './take-back.ts';
 
 const KILL_AGAIN_MS = 15_000;
@@ -61,6 +62,8 @@ function work(state: KubeState, run: Tracked, nowMs: number): Work[] {
   const want = (name: string, doIt: Work['doIt']) => wanted.push({ name, doIt });
   if (run.missing || run.lost || isSilent(facts)) want('confirm', () => confirmRun(state, run));
   if (!facts.placed || facts.jobGone) return wanted;
+  // Of an array with many pods this is the dearest question.
+  if (isRested(run, 'start', nowMs) && hasPodsToStart(run)) want('start', () => startPods(state, run));
   if (facts.gang > 0 && !facts.asked && !facts.cancelWanted) {
     if (!run.hasService) want('service', () => nameNodes(state, run));
     if (isLetGo(facts) ? hasUntold(facts) : isWhole(facts)) want('go', () => letGangGo(state, run));

@@ -5,10 +5,10 @@ import type { Backend } from '@switchyard/agent-runtime/backend.ts';
 import { markerOf } from '@switchyard/core/spec/marker.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Job } from '../api-types.ts';
-import { START_GATE, withStartGate } from '../kueue/start-claim.ts';
 import { jobManifest } from '../manifest/job-manifest.ts';
 import { jobIn, makeConfig, makeOrder } from '../manifest/testing/make-order.ts';
 import { FEDERATION_LABEL } from '../names.ts';
+import { START_GATE, withStartGate } from '../start/start-claim.ts';
 import { kubeBackend } from './kube-backend.ts';
 import { fakeCluster } from './testing/fake-cluster.ts';
 

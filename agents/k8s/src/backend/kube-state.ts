@@ -7,6 +7,7 @@ import type { KubeClient } from '../client/kube-client.ts';
 import type { KubernetesConfig } from '../config.ts';
 import type { PodFacts } from '../facts/pod-facts.ts';
 import { type RunFacts, statusOf } from '../facts/run-facts.ts';
+import type { JobName } from '../start/job-claim.ts';
 import type { Held } from './held-pods.ts';
 import type { QueueSight } from './queue-sight.ts';
 
@@ -186,4 +187,9 @@ export function noteUnclear(state: KubeState, runId: string): number {
 
 export function mayStillArrive(state: KubeState, runId: string): boolean {
   return state.now() < (state.unclear.get(runId) ?? 0);
+}
+
+/** Its Job, for what is asked of exactly this one. */
+export function nameOf({ facts }: Tracked): JobName {
+  return { namespace: facts.namespace, name: facts.order.marker, uid: facts.jobUid };
 }

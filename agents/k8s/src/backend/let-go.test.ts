@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Backend } from '@switchyard/agent-runtime/backend.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Job } from '../api-types.ts';
-import { START_CLAIM_ANNOTATION, START_GATE } from '../kueue/start-claim.ts';
 import { makeConfig, makeOrder } from '../manifest/testing/make-order.ts';
 import { HOLD_FINALIZER, WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
+import { START_CLAIM_ANNOTATION, START_GATE } from '../start/start-claim.ts';
 import { kubeBackend } from './kube-backend.ts';
 import { fail, fakeCluster } from './testing/fake-cluster.ts';
 

@@ -1,23 +1,20 @@
 import { parseMarker } from '@switchyard/core/spec/marker.ts';
-import type { Job, Pod } from '../api-types.ts';
+import type { Job } from '../api-types.ts';
 import { startInformer } from '../client/informer.ts';
-import { isOver as hasPodEnded, mayHaveStarted, type PodFacts } from '../facts/pod-facts.ts';
+import { isOver as hasPodEnded } from '../facts/pod-facts.ts';
 import { hasEnded } from '../facts/run-facts.ts';
 import { detectKueue, type Kueue, kueuePath } from '../kueue/detect-kueue.ts';
 import { evictionEnd, mustBeDeactivated } from '../kueue/eviction-end.ts';
-import type { JobName } from '../kueue/job-claim.ts';
 import type { KueueVersion, QueuedJob, Workload } from '../kueue/kueue-types.ts';
-import { letPodsGo } from '../kueue/let-pods-go.ts';
 import { queuedState } from '../kueue/native-state.ts';
-import { podsToLetGo, START_CLAIM_ANNOTATION, START_GATE, startClaimOf, withStartGate } from '../kueue/start-claim.ts';
 import { deactivateWorkloads, withdrawWorkload } from '../kueue/withdraw-workload.ts';
 import type { WorkloadFacts } from '../kueue/workload-facts.ts';
 import { WorkloadStore } from '../kueue/workload-store.ts';
 import { namespacesOf, queuesOf } from '../manifest/binding.ts';
-import { COMPLETION_INDEX_ANNOTATION, QUEUE_NAME_LABEL } from '../names.ts';
+import { QUEUE_NAME_LABEL } from '../names.ts';
+import { START_CLAIM_ANNOTATION, startClaimOf, withStartGate } from '../start/start-claim.ts';
 import { inBackground, isRested } from './background.ts';
-import { inTurn, type KubeState, type Tracked, touch } from './kube-state.ts';
-import { isStillWanted } from './still-wanted.ts';
+import { inTurn, type KubeState, nameOf, type Tracked, touch } from './kube-state.ts';
 
 const LEAST_PARALLELISM_ANNOTATION = 'kueue.x-k8s.io/job-min-parallelism';
 
@@ -31,7 +28,7 @@ export type QueueSight = {
   prepare(job: Job): { readonly job: Job } | { readonly refusal: string };
   /** Brings what Kueue says into the run's facts, before they are settled. */
   look(run: Tracked): void;
-  /** Lets pods start, one of each index and of a queued run those of an admitted one, and gives quota back that nothing will use. */
+  /** Gives quota back that nothing will use. */
   follow(run: Tracked): void;
   withdraw(run: Tracked): Promise<'withdrawn' | 'open' | 'not queued'>;
 };
@@ -107,13 +104,7 @@ export function queueSight(getState: () => KubeState): QueueSight {
       const { facts } = run;
       if (!facts.job || facts.jobGone) return;
       const state = getState();
-      const name = nameOf(run);
       const nowMs = state.now();
-      const isHeld = [...facts.pods.values()].some((pod) => pod.gated && !pod.gone && pod.deletedAtMs === 0);
-      const isUnwanted = hasEnded(facts) || facts.asked !== null || facts.cancelWanted || facts.eviction !== null;
-      const mayGo = isHeld && !isUnwanted && !facts.job.suspended && facts.behind === 0;
-      if (mayGo && isRested(run, 'start', nowMs) && waiting(run).length > 0)
-        inBackground(state, run, 'start', () => inTurn(run, () => claimAndStart(state, run, name)));
       const version = found?.version;
       if (!facts.job.queue || version === undefined) return;
       const workload = workloadOf(run);
@@ -121,7 +112,7 @@ export function queueSight(getState: () => KubeState): QueueSight {
       const isOver = hasEnded(facts) && facts.job.finished === null && workload?.active === true;
       const isIdle = isOver || (workload !== null && mustBeDeactivated(queuedJob(run), workload, evictionOf(run)));
       if (isIdle && isRested(run, 'deactivate', nowMs))
-        inBackground(state, run, 'deactivate', () => deactivateWorkloads(state.client, version, name));
+        inBackground(state, run, 'deactivate', () => deactivateWorkloads(state.client, version, nameOf(run)));
     },
     withdraw: async (run) => {
       const { facts } = run;
@@ -140,45 +131,6 @@ function asFarAsItFits(job: Job): Job {
   if (job.spec.backoffLimitPerIndex === undefined || (job.spec.parallelism ?? 1) <= 1) return job;
   const annotations = { ...job.metadata.annotations, [LEAST_PARALLELISM_ANNOTATION]: '1' };
   return { ...job, metadata: { ...job.metadata, annotations } };
-}
-
-async function claimAndStart(state: KubeState, run: Tracked, name: JobName) {
-  const { facts } = run;
-  if (facts.asked || facts.cancelWanted) return;
-  const pods = knownPods(run);
-  facts.letGo = true;
-  // Nobody but Kueue suspends and resumes a Job: where it does not, the wish that stands on the Job is all that may hold its pods.
-  const needsClaim = facts.job?.queue !== '';
-  if (!needsClaim && !(await isStillWanted(state, run))) return;
-  const verdict = await letPodsGo(state.client, name, pods, { needsClaim });
-  // The pods whose gate is off come by the watch; until they do, nothing is to be done for them again.
-  if (verdict.kind === 'let_go')
-    for (const uid of verdict.podUids) {
-      const pod = facts.pods.get(uid);
-      if (pod) facts.pods.set(uid, { ...pod, gated: false });
-    }
-  else run.notBefore.set('start', state.now() + 1000);
-}
-
-/** Pods to let go; a second one of an index is never among them, and may stay for a while. */
-function waiting(run: Tracked): readonly Pod[] {
-  return podsToLetGo(knownPods(run), run.facts.jobUid);
-}
-
-function knownPods(run: Tracked): Pod[] {
-  return [...run.facts.pods.values()].filter(mayCount).map((pod) => podOf(nameOf(run), pod));
-}
-
-/**
- * The Job controller may make two pods of one index, when the answer to the first create got lost. What was let go has its index for
- * good, also when it is gone; unless it was deleted without a node, for then it can never have started.
- */
-function mayCount(pod: PodFacts): boolean {
-  return pod.gated ? !pod.gone : mayHaveStarted(pod);
-}
-
-function nameOf({ facts }: Tracked): JobName {
-  return { namespace: facts.namespace, name: facts.order.marker, uid: facts.jobUid };
 }
 
 function touchJob(state: KubeState, jobUid: string): void {
@@ -216,18 +168,5 @@ function queuedJob({ facts }: Tracked): QueuedJob {
     status: job?.finished
       ? { conditions: [{ type: job.finished.kind === 'complete' ? 'Complete' : 'Failed', status: 'True' }] }
       : {},
-  };
-}
-
-function podOf({ namespace, name: jobName, uid: jobUid }: JobName, pod: PodFacts): Pod {
-  return {
-    metadata: {
-      ...{ name: pod.name, namespace, uid: pod.uid, creationTimestamp: new Date(pod.createdAtMs).toISOString() },
-      ...(pod.deletedAtMs > 0 ? { deletionTimestamp: new Date(pod.deletedAtMs).toISOString() } : {}),
-      annotations: { [COMPLETION_INDEX_ANNOTATION]: String(pod.index) },
-      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: jobName, uid: jobUid, controller: true }],
-    },
-    status: { phase: pod.phase },
-    spec: { containers: [], ...(pod.gated ? { schedulingGates: [{ name: START_GATE }] } : {}) },
   };
 }

@@ -7,7 +7,7 @@ import { isLeaving, isOver, type PodFacts } from '../facts/pod-facts.ts';
 import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
 import { getJob } from '../get-job.ts';
-import { startClaimOf } from '../kueue/start-claim.ts';
+import { startClaimOf } from '../start/start-claim.ts';
 import { deletePod, holdPod, listPods, noteAsked, noteLost } from './kube-objects.ts';
 import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';

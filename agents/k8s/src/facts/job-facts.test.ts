@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { START_CLAIM_ANNOTATION } from '../kueue/start-claim.ts';
+import { START_CLAIM_ANNOTATION } from '../start/start-claim.ts';
 import { jobFacts, mergeJob } from './job-facts.ts';
 import { ended, makeJob, sec } from './testing/make-facts.ts';
 

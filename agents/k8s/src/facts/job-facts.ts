@@ -1,8 +1,8 @@
 import { parseRangeSet, type RangeSet, union } from '@switchyard/core/spec/range-set.ts';
-import { whenTrue } from '../kueue/conditions.ts';
+import { whenTrue } from '../conditions.ts';
 import type { QueuedJob } from '../kueue/kueue-types.ts';
-import { hasGate, START_CLAIM_ANNOTATION } from '../kueue/start-claim.ts';
 import { QUEUE_NAME_LABEL, WITHDRAW_ASKED_ANNOTATION, WITHDRAW_LOST_ANNOTATION } from '../names.ts';
+import { hasGate, START_CLAIM_ANNOTATION } from '../start/start-claim.ts';
 import { momentMs } from './moment.ts';
 
 /** What this agent keeps of one of its Jobs. */

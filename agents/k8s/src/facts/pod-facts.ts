@@ -1,7 +1,7 @@
 import type { Condition, ContainerStatus, Pod } from '../api-types.ts';
-import { conditionOf } from '../kueue/conditions.ts';
-import { hasGate } from '../kueue/start-claim.ts';
+import { conditionOf } from '../conditions.ts';
 import { COMPLETION_INDEX_ANNOTATION, CONTAINER, GO_ANNOTATION, HOLD_FINALIZER } from '../names.ts';
+import { hasGate } from '../start/start-claim.ts';
 import { momentMs } from './moment.ts';
 
 /** What this agent keeps of one of its pods. */
@@ -32,7 +32,7 @@ export type PodFacts = {
   readonly message: string;
   readonly disruption: { readonly reason: string; readonly message: string; readonly atMs: number } | null;
   readonly container: ContainerFacts;
-  /** Held back until this agent takes the gate away, which only pods of queued Jobs have. */
+  /** Held back until this agent takes the gate away. */
   readonly gated: boolean;
   /** It stays in the API until this agent lets it out. */
   readonly held: boolean;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { START_CLAIM_ANNOTATION } from '../start/start-claim.ts';
 import { evictionEnd, mustBeDeactivated } from './eviction-end.ts';
 import type { QueuedJob } from './kueue-types.ts';
-import { START_CLAIM_ANNOTATION } from './start-claim.ts';
 import { type WorkloadFacts, workloadFacts } from './workload-facts.ts';
 
 const UID = 'a5c1';

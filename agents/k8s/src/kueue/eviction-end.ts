@@ -1,5 +1,5 @@
+import { isFinished, startClaimOf } from '../start/start-claim.ts';
 import type { QueuedJob } from './kueue-types.ts';
-import { isFinished, startClaimOf } from './start-claim.ts';
 import type { WorkloadFacts } from './workload-facts.ts';
 
 export type EvictionVerdict =

@@ -1,4 +1,4 @@
-import type { StartClaim } from './start-claim.ts';
+import type { StartClaim } from '../start/start-claim.ts';
 import type { WorkloadFacts } from './workload-facts.ts';
 
 export type NativeState = { readonly state: string; readonly reason: string };

@@ -1,5 +1,5 @@
 import type { Amounts, PoolReport, Slot } from '@switchyard/core/placement/capacity-report.ts';
-import { conditionOf } from './conditions.ts';
+import { conditionOf } from '../conditions.ts';
 import type { ClusterQueue, Cohort, LocalQueue } from './kueue-types.ts';
 import { type FlavorQuota, QuotaTree } from './queue-tree.ts';
 import type { QueueDemand } from './workload-store.ts';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { StartClaim } from '../start/start-claim.ts';
 import { chooseKueueVersion } from './detect-kueue.ts';
 import type { Workload } from './kueue-types.ts';
 import { queuedState } from './native-state.ts';
 import { QuotaTree } from './queue-tree.ts';
-import type { StartClaim } from './start-claim.ts';
 import { workloadDemand } from './workload-demand.ts';
 import { type WorkloadFacts, workloadFacts } from './workload-facts.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { KueueClient } from './job-claim.ts';
+import type { JobClient } from '../start/job-claim.ts';
+import { START_CLAIM_ANNOTATION } from '../start/start-claim.ts';
 import type { QueuedJob, Workload } from './kueue-types.ts';
-import { START_CLAIM_ANNOTATION } from './start-claim.ts';
 import { decideDeactivate, decideWithdraw, withdrawWorkload } from './withdraw-workload.ts';
 import { workloadFacts } from './workload-facts.ts';
 
@@ -72,7 +72,7 @@ test('a Job that changes meanwhile is looked at again, and a start that came fir
       if (verb === 'GET') return states.shift();
       throw Object.assign(new Error('changed'), { kind: 'conflict' });
     },
-  } as KueueClient;
+  } as JobClient;
   expect(await withdrawWorkload(client, 'v1beta1', NAME)).toEqual({ kind: 'lost' });
   expect(asked).toEqual([
     'GET /apis/batch/v1/namespaces/jobs/jobs/ydtest-1',
@@ -89,7 +89,7 @@ test('a Workload of another owner is never touched, whatever its labels say', as
       if (path.includes('/jobs/')) return verb === 'PATCH' ? merged(job(), body) : job();
       return { items: [workload({ owner: 'other' })] };
     },
-  } as KueueClient;
+  } as JobClient;
   expect(await withdrawWorkload(client, 'v1beta1', NAME)).toEqual({ kind: 'withdrawn' });
   expect(patched).toEqual(['/apis/batch/v1/namespaces/jobs/jobs/ydtest-1']);
 });

@@ -1,8 +1,8 @@
 import { getJob } from '../get-job.ts';
+import { claimOnJob, type JobClient, type JobName } from '../start/job-claim.ts';
+import { isFinished, startClaimOf, startClaimText } from '../start/start-claim.ts';
 import { kueuePath } from './detect-kueue.ts';
-import { claimOnJob, type JobName, type KueueClient } from './job-claim.ts';
 import { JOB_UID_LABEL, type KueueVersion, type QueuedJob, type Workload } from './kueue-types.ts';
-import { isFinished, startClaimOf, startClaimText } from './start-claim.ts';
 import { isWorkloadOf, type WorkloadFacts, workloadFacts } from './workload-facts.ts';
 
 export type WithdrawVerdict =
@@ -46,7 +46,7 @@ export type Withdrawal = Exclude<WithdrawVerdict, { kind: 'claim' }> | { readonl
 const TRIES = 8;
 
 /** Takes the claim of a queued Job for the broker, then gives its place in the queue and its quota back. May be repeated. */
-export async function withdrawWorkload(client: KueueClient, version: KueueVersion, name: JobName): Promise<Withdrawal> {
+export async function withdrawWorkload(client: JobClient, version: KueueVersion, name: JobName): Promise<Withdrawal> {
   let job = await getJob(client, name);
   for (let tries = 0; tries < TRIES; tries++) {
     const verdict = decideWithdraw(job, name.uid);
@@ -63,7 +63,7 @@ export async function withdrawWorkload(client: KueueClient, version: KueueVersio
  *
  * @returns how many Workloads still ask for quota: 0 when it is done
  */
-export async function deactivateWorkloads(client: KueueClient, version: KueueVersion, name: JobName): Promise<number> {
+export async function deactivateWorkloads(client: JobClient, version: KueueVersion, name: JobName): Promise<number> {
   for (let tries = 0; tries < TRIES; tries++) {
     const verdicts = (await workloadsOf(client, version, name)).map((facts) => ({
       facts,
@@ -77,7 +77,7 @@ export async function deactivateWorkloads(client: KueueClient, version: KueueVer
   return (await workloadsOf(client, version, name)).filter((facts) => facts.active).length;
 }
 
-async function workloadsOf(client: KueueClient, version: KueueVersion, name: JobName): Promise<WorkloadFacts[]> {
+async function workloadsOf(client: JobClient, version: KueueVersion, name: JobName): Promise<WorkloadFacts[]> {
   const { items = [] } = await client.request<{ items?: readonly Workload[] }>({
     verb: 'GET',
     path: kueuePath(version, 'workloads', name.namespace),
@@ -87,7 +87,7 @@ async function workloadsOf(client: KueueClient, version: KueueVersion, name: Job
 }
 
 /** False when the Workload has changed since it was seen. */
-async function deactivate(client: KueueClient, version: KueueVersion, facts: WorkloadFacts): Promise<boolean> {
+async function deactivate(client: JobClient, version: KueueVersion, facts: WorkloadFacts): Promise<boolean> {
   try {
     await client.request({
       verb: 'PATCH',

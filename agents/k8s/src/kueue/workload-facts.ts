@@ -1,5 +1,5 @@
 import type { Condition } from '../api-types.ts';
-import { conditionOf, whenTrue } from './conditions.ts';
+import { conditionOf, whenTrue } from '../conditions.ts';
 import type { Workload } from './kueue-types.ts';
 
 /** What Kueue says of one Workload, in values that both versions of its API give. */

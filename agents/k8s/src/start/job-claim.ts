@@ -1,10 +1,10 @@
 import type { Lane } from '../client/kube-request.ts';
+import type { QueuedJob } from '../kueue/kueue-types.ts';
 import { jobsPath } from '../object-path.ts';
-import type { QueuedJob } from './kueue-types.ts';
 import { START_CLAIM_ANNOTATION } from './start-claim.ts';
 
 /** What of the client is needed here. */
-export type KueueClient = {
+export type JobClient = {
   request<T>(what: {
     verb: 'GET' | 'PATCH';
     path: string;
@@ -23,7 +23,7 @@ export type JobName = { readonly namespace: string; readonly name: string; reado
  * after a lost answer is harmless: the second meets the new resourceVersion, and looking again shows the claim.
  */
 export async function claimOnJob(
-  client: KueueClient,
+  client: JobClient,
   name: JobName,
   seen: QueuedJob,
   text: string,

@@ -1,8 +1,8 @@
 import type { Pod } from '../api-types.ts';
 import { getJob } from '../get-job.ts';
+import type { QueuedJob } from '../kueue/kueue-types.ts';
 import { podsPath } from '../object-path.ts';
-import { claimOnJob, type JobName, type KueueClient } from './job-claim.ts';
-import type { QueuedJob } from './kueue-types.ts';
+import { claimOnJob, type JobClient, type JobName } from './job-claim.ts';
 import { type HoldReason, mayStart, podsToLetGo, START_GATE } from './start-claim.ts';
 
 export type LetGo =
@@ -21,7 +21,7 @@ const TRIES = 8;
  * @param pods what is known of the Job's pods, gated or not; those made later wait for the next call
  */
 export async function letPodsGo(
-  client: KueueClient,
+  client: JobClient,
   name: JobName,
   pods: readonly Pod[],
   { needsClaim = true } = {},
@@ -39,7 +39,7 @@ export async function letPodsGo(
 type Claimed = { readonly kind: 'let_go' } | Exclude<LetGo, { kind: 'let_go' }>;
 
 /** Reads the Job anew each time: a copy from the watch may be older than the pods. */
-async function claimStart(client: KueueClient, name: JobName): Promise<Claimed> {
+async function claimStart(client: JobClient, name: JobName): Promise<Claimed> {
   let job: QueuedJob | null = await getJob(client, name);
   for (let tries = 0; tries < TRIES && job; tries++) {
     const verdict = mayStart(job, name.uid);
@@ -50,7 +50,7 @@ async function claimStart(client: KueueClient, name: JobName): Promise<Claimed> 
 }
 
 /** Strategic, so that gates of others (Kueue's own for topologies) stay. The UID keeps it off a later pod of the same name. */
-async function takeGateAway(client: KueueClient, { metadata }: Pod): Promise<string | null> {
+async function takeGateAway(client: JobClient, { metadata }: Pod): Promise<string | null> {
   try {
     await client.request({
       verb: 'PATCH',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Pod } from '../api-types.ts';
-import type { KueueClient } from './job-claim.ts';
-import type { QueuedJob } from './kueue-types.ts';
+import type { QueuedJob } from '../kueue/kueue-types.ts';
+import type { JobClient } from './job-claim.ts';
 import { letPodsGo } from './let-pods-go.ts';
 import { START_CLAIM_ANNOTATION, START_GATE } from './start-claim.ts';
 
@@ -50,7 +50,7 @@ function server(start: { claim?: string; suspend?: boolean; meanwhile?: (job: Qu
       metadata: { ...job.metadata, annotations: { ...job.metadata.annotations, ...metadata.annotations } },
     });
   };
-  return { client: { request } as KueueClient, asked };
+  return { client: { request } as JobClient, asked };
 }
 
 test('the claim is on the Job before a gate comes off', async () => {

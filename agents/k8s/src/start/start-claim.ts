@@ -1,7 +1,7 @@
 import type { Job, Pod } from '../api-types.ts';
+import { whenTrue } from '../conditions.ts';
+import type { QueuedJob } from '../kueue/kueue-types.ts';
 import { COMPLETION_INDEX_ANNOTATION, WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
-import { whenTrue } from './conditions.ts';
-import type { QueuedJob } from './kueue-types.ts';
 
 /**
  * Why pods of a queued Job have a gate. Kueue takes a started Job back whenever it likes (preemption, a stopped queue, a node that
@@ -35,7 +35,7 @@ export function startClaimText(claim: Exclude<StartClaim, { kind: 'free' }>): st
   return claim.kind === 'never' ? 'never' : `started:${claim.generation}`;
 }
 
-/** The same Job with the gate on its pods; for every Job that carries a queue's label. */
+/** The same Job with the gate on its pods; decision 7 says why also those of no queue have it. */
 export function withStartGate<J extends Job>(job: J): J {
   const { template } = job.spec;
   if (hasGate(template)) return job;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Job, Pod } from '../api-types.ts';
+import type { QueuedJob } from '../kueue/kueue-types.ts';
 import { WITHDRAW_ASKED_ANNOTATION } from '../names.ts';
-import type { QueuedJob } from './kueue-types.ts';
 import {
   hasGate,
   mayStart,

@@ -1,4 +1,4 @@
-import type { Condition } from '../api-types.ts';
+import type { Condition } from './api-types.ts';
 
 /** The condition of that type, if the object has one. */
 export function conditionOf(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
