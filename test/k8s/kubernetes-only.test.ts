@@ -112,6 +112,25 @@ describe.skipIf(!kubernetes.ok)(`only on a real Kubernetes (${kubernetes.why})`,
     expect(await runs.ended(blocker)).toMatchObject({ outcome: 'succeeded' });
   });
 
+  it('what runs on in a namespace that is no longer in the file takes its room', async () => {
+    const freeCpus = async () => (await runs.backend.capacity()).pools.find(({ name }) => name === 'both')!.free.cpus;
+    await until('all is free', async () => (await freeCpus()) === 2 * CPUS, { timeoutMs: 60_000, everyMs: 200 });
+    const labels = { 'switchyard.dev/federation': 'test' };
+    const container = { name: 'main', image: world.kube.image, command: ['sleep', '60'] };
+    const resources = { requests: { cpu: '1' } };
+    await world.kube.apply([
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'former' } },
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: 'former' } },
+      {
+        ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'one', namespace: 'former', labels } },
+        spec: { nodeName: 'n2', restartPolicy: 'Never', containers: [{ ...container, resources }] },
+      },
+    ]);
+    await until('its CPU is taken', async () => (await freeCpus()) === 2 * CPUS - 1, { everyMs: 200 });
+    await world.kube.api('DELETE', '/api/v1/namespaces/former/pods/one?gracePeriodSeconds=0');
+    await until('it is free again', async () => (await freeCpus()) === 2 * CPUS, { timeoutMs: 60_000, everyMs: 200 });
+  });
+
   it('a gang that waits is withdrawn whole', async () => {
     const blocker = await runs.submit(
       'while [ ! -e go-blocker-2 ]; do sleep 0.2; done',

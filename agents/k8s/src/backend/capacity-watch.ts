@@ -10,7 +10,7 @@ import { kueuePath } from '../kueue/detect-kueue.ts';
 import type { ClusterQueue, Cohort, LocalQueue } from '../kueue/kueue-types.ts';
 import { queuePools } from '../kueue/queue-pools.ts';
 import { namespacesOf, queuesOf } from '../manifest/binding.ts';
-import { othersSelector } from '../names.ts';
+import { federationSelector, othersSelector } from '../names.ts';
 import { objectPath } from '../object-path.ts';
 import { isKube } from './kube-objects.ts';
 import type { KubeState } from './kube-state.ts';
@@ -78,17 +78,23 @@ async function start(state: KubeState, store: CapacityStore): Promise<Started> {
     maySee(client, own('resourcequotas')[0]!),
   ]);
   const log = state.options.log ?? { info: () => {}, warn: () => {} };
-  const labelSelector = othersSelector(state.options.federation);
+  const { federation } = state.options;
+  const pods = (path: string, labelSelector: string, fieldSelector?: string) =>
+    startInformer<Pod>({ client, path, labelSelector, fieldSelector, sink: store.pods(), log });
   const informers = [
     ...(nodes ? [startInformer<Node>({ client, path: '/api/v1/nodes', sink: store.nodes, log })] : []),
-    ...(podsOfAll ? ['/api/v1/pods'] : own('pods')).map((path) =>
-      startInformer<Pod>({ client, path, labelSelector, sink: store.pods(), log }),
-    ),
+    ...(podsOfAll ? ['/api/v1/pods'] : own('pods')).map((path) => pods(path, othersSelector(federation))),
+    // What runs on in a namespace that is no longer in the file.
+    ...(podsOfAll ? [pods('/api/v1/pods', federationSelector(federation), outsideOf(namespaces))] : []),
     ...(quotas ? own('resourcequotas') : []).map((path) =>
       startInformer<ResourceQuota>({ client, path, sink: store.quotas(), log }),
     ),
   ];
   return { sight: { nodes, podsOfAll, quotas }, software: `kubernetes ${gitVersion}`, informers };
+}
+
+function outsideOf(namespaces: readonly string[]): string {
+  return namespaces.map((namespace) => `metadata.namespace!=${namespace}`).join(',');
 }
 
 async function maySee(client: KubeClient, path: string): Promise<boolean> {

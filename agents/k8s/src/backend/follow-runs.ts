@@ -1,9 +1,9 @@
-import { difference, fromIndexes } from '@switchyard/core/spec/range-set.ts';
-import { firstBoundMs, isLetGo, isWhole, whatIsMissing } from '../facts/gang.ts';
-import { GIVE_WAY_MS, givesWayTo, heldBackBy } from '../facts/gang-turn.ts';
+import { difference } from '@switchyard/core/spec/range-set.ts';
+import { firstBoundMs, isLetGo, isWhole } from '../facts/gang.ts';
+import { GIVE_WAY_MS, givesWayTo, heldBackBy, isHalfBound } from '../facts/gang-turn.ts';
 import { lostNodeDueMs } from '../facts/pod-end.ts';
 import { isLeaving, isOver, type PodFacts } from '../facts/pod-facts.ts';
-import { hasEnded, openTasks, type RunFacts, taskOfIndex, tasksOf } from '../facts/run-facts.ts';
+import { hasEnded, openTasks, type RunFacts, tasksOf } from '../facts/run-facts.ts';
 import { settleRun } from '../facts/settle-run.ts';
 import { inBackground, isRested } from './background.ts';
 import { confirmRun } from './confirm-run.ts';
@@ -16,7 +16,7 @@ import { takeBack } from './take-back.ts';
 
 const KILL_AGAIN_MS = 15_000;
 const TAKE_BACK_AGAIN_MS = 2000;
-const BEHIND_AGAIN_MS = 500;
+const OTHERS_AGAIN_MS = 1000;
 
 /** Looks at every run of which something was heard or whose time has come, and starts what is to be done about it. */
 export function followRuns(state: KubeState): void {
@@ -68,7 +68,7 @@ function work(state: KubeState, run: Tracked, nowMs: number): Work[] {
     if (!run.hasService) want('service', () => nameNodes(state, run));
     if (isLetGo(facts) ? hasUntold(facts) : isWhole(facts)) want('go', () => letGangGo(state, run));
     else if (!isLetGo(facts) && nowMs >= gangDueMs(state, facts))
-      want('give back', () => giveBackGang(state, run, whyGivenBack(state, facts)));
+      want('give back', () => giveBackGang(state, run, givesWayTo(facts, allFacts(state))));
   }
   if (isHalfTakenBack(facts)) want('take back', () => takeRestBack(state, run));
   if (inTrouble(state, facts, nowMs).length > 0)
@@ -80,10 +80,7 @@ function work(state: KubeState, run: Tracked, nowMs: number): Work[] {
 /** An agent that starts again finds the wish on the Job: whoever had it may have been told already that it came true. */
 function isHalfTakenBack(facts: RunFacts): boolean {
   if (facts.asked === null || facts.gang > 0 || !facts.job?.gated || facts.job.finished) return false;
-  const bound = [...facts.pods.values()]
-    .filter(({ node }) => node !== '')
-    .flatMap(({ index }) => taskOfIndex(facts, index) ?? []);
-  return difference(openTasks(facts), fromIndexes(bound)).length > 0;
+  return difference(openTasks(facts), facts.job.lost).length > 0;
 }
 
 async function takeRestBack(state: KubeState, run: Tracked): Promise<void> {
@@ -137,13 +134,6 @@ function gangDueMs(state: KubeState, facts: RunFacts): number {
   return first === null ? dueMs : Math.min(dueMs, Math.max(sinceMs, firstBoundMs(first)) + GIVE_WAY_MS);
 }
 
-function whyGivenBack(state: KubeState, facts: RunFacts): string {
-  const first = givesWayTo(facts, allFacts(state));
-  const why =
-    first === null ? `within ${state.config.gangSeconds} s` : `and job ${first.order.jobNumber} waits for theirs`;
-  return `its pods were not up together ${why}: ${whatIsMissing(facts)}`;
-}
-
 function* allFacts({ runs }: KubeState): Iterable<RunFacts> {
   for (const { facts } of runs.values()) yield facts;
 }
@@ -160,7 +150,8 @@ function nextDueMs(state: KubeState, run: Tracked, nowMs: number): number {
   if (run.lost) times.push(nowMs + state.patience.secondLookMs);
   if (mustEnd(facts) && facts.placed) times.push(run.killedAtMs + KILL_AGAIN_MS);
   if (facts.gang > 0 && !isLetGo(facts)) times.push(gangDueMs(state, facts));
-  if (facts.behind > 0) times.push(nowMs + BEHIND_AGAIN_MS);
+  // What becomes of the others of its pool is no news of this run.
+  if (facts.behind > 0 || isHalfBound(facts)) times.push(nowMs + OTHERS_AGAIN_MS);
   for (const pod of facts.pods.values()) {
     if (isOver(pod) || pod.gone) continue;
     times.push(troubleDueMs(state, pod), lostNodeDueMs(pod, state.config.lostNodeSeconds * 1000));

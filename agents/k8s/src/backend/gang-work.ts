@@ -1,6 +1,8 @@
 import { parseMarker } from '@switchyard/core/spec/marker.ts';
 import type { Pod } from '../api-types.ts';
+import { whatIsMissing } from '../facts/gang.ts';
 import { podFacts } from '../facts/pod-facts.ts';
+import type { RunFacts } from '../facts/run-facts.ts';
 import { headlessService } from '../manifest/headless-service.ts';
 import { goWaitSeconds } from '../manifest/launcher.ts';
 import { FEDERATION_LABEL, JOB_LABEL, MANAGED_BY, MANAGED_BY_LABEL, RUN_LABEL } from '../names.ts';
@@ -80,8 +82,11 @@ function isUp({ now }: KubeState, pod: Pod): boolean {
   return facts !== null && facts.container.kind === 'running' && facts.deletedAtMs === 0;
 }
 
-/** Some of its pods wait for the others for too long: all go back, with the reason. */
-export function giveBackGang(state: KubeState, run: Tracked, sentence: string): Promise<void> {
-  run.facts.backReason ||= sentence;
-  return takeBack(state, run, 'give back');
+/** Some of its pods wait for the others, for too long or in another gang's way: all go back, with the reason. */
+export function giveBackGang(state: KubeState, run: Tracked, first: RunFacts | null): Promise<void> {
+  const { facts } = run;
+  const why =
+    first === null ? `within ${state.config.gangSeconds} s` : `and job ${first.order.jobNumber} waits for their nodes`;
+  facts.backReason ||= `its pods were not up together ${why}: ${whatIsMissing(facts)}`;
+  return takeBack(state, run, first === null ? 'give back' : 'give way');
 }

@@ -83,7 +83,7 @@ export async function releasePod(client: KubeClient, { namespace, name, uid }: O
   const body = { metadata: { uid, '$deleteFromPrimitiveList/finalizers': [HOLD_FINALIZER] } };
   const path = podsPath(namespace, name);
   const answer = client.request<Pod>({ verb: 'PATCH', path, contentType: STRATEGIC, body, lane: 'tidy' });
-  await unless('invalid', unless('not_found', unless('conflict', answer)));
+  await unless('not_found', unless('conflict', answer));
 }
 
 export type Propagation = 'Background' | 'Foreground' | 'Orphan';

@@ -84,6 +84,35 @@ test('a pod that may get a node is held while it is taken back, so that no lost 
   await vi.waitFor(() => expect(cluster.get(POD)?.metadata['finalizers']).toEqual([]));
 });
 
+test('a held pod that got a node meanwhile is let out when it is deleted, after its Job says that it came too late', async () => {
+  cluster.putPod(job(), 'one', gated);
+  await vi.waitFor(() => expect(asked('PATCH')).toEqual([`PATCH ${POD}`]));
+  cluster.put(POD, { spec: { schedulingGates: [] } });
+  cluster.answerWith(({ verb }) => {
+    if (verb === 'DELETE') cluster.put(POD, { spec: { nodeName: 'n1' }, status: { containerStatuses: RUNS } });
+    return undefined;
+  });
+  expect(await backend.withdraw(order.runId)).toMatchObject({ started: '0', ends: [] });
+  expect(cluster.get(POD)?.metadata['finalizers']).toEqual([HOLD_FINALIZER]);
+  const lostBefore = vi.fn();
+  cluster.answerWith(({ verb, path, body }) => {
+    if (verb === 'PATCH' && path === POD && JSON.stringify(body).includes(HOLD_FINALIZER))
+      lostBefore(job().metadata.annotations?.[WITHDRAW_LOST_ANNOTATION]);
+    return undefined;
+  });
+  cluster.put(POD, { metadata: { deletionTimestamp: new Date().toISOString(), deletionGracePeriodSeconds: 3 } });
+  await vi.waitFor(() => expect(cluster.get(POD)?.metadata['finalizers']).toEqual([]));
+  expect(lostBefore).toHaveBeenCalledWith('0');
+});
+
+test('a pod that a policy keeps from being held is taken back all the same', async () => {
+  cluster.putPod(job(), 'one', gated);
+  await vi.waitFor(() => expect(asked('PATCH')).toEqual([`PATCH ${POD}`]));
+  cluster.put(POD, { spec: { schedulingGates: [] } });
+  cluster.answerWith((what) => (what.verb === 'PATCH' && what.path === POD ? fail(what, 'invalid', 422) : undefined));
+  expect(await backend.withdraw(order.runId)).toMatchObject({ ends: [{ outcome: 'withdrawn', tasks: '0' }] });
+});
+
 test('what was taken back without a pod is still taken back after a restart, without being asked again', async () => {
   await backend.close();
   cluster.put(PATH, { metadata: { annotations: { [WITHDRAW_ASKED_ANNOTATION]: 'withdraw' } } });

@@ -150,7 +150,7 @@ export function takePod(state: KubeState, pod: Pod, isGone = false): void {
   const deletedAtMs = read.deletedAtMs || (isGone && read.node === '' ? state.now() : 0);
   const facts = { ...read, gone: isGone, deletedAtMs };
   takeFacts(state, runId, facts);
-  noteHeld(state, pod.metadata.namespace ?? '', facts);
+  noteHeld(state, pod.metadata.namespace ?? '', runId, facts);
 }
 
 /** A pod of a Job that was deleted without it: nobody controls it any more, and its label still says whose it was. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { difference, formatRangeSet, fromIndexes, intersection, union } from '@switchyard/core/spec/range-set.ts';
+import type { Pod } from '../api-types.ts';
 import { isLetGo } from '../facts/gang.ts';
 import { type Asked, jobFacts } from '../facts/job-facts.ts';
 import { notStarted } from '../facts/pod-end.ts';
@@ -8,7 +9,7 @@ import { hasEnded, noteEnd, openTasks, type RunFacts, taskOfIndex } from '../fac
 import { settleRun } from '../facts/settle-run.ts';
 import { getJob } from '../get-job.ts';
 import { startClaimOf } from '../start/start-claim.ts';
-import { deletePod, holdPod, listPods, noteAsked, noteLost } from './kube-objects.ts';
+import { deletePod, holdPod, isKube, listPods, noteAsked, noteLost } from './kube-objects.ts';
 import { inTurn, type KubeState, noteChange, type Tracked } from './kube-state.ts';
 import { takeKnown, takePod } from './sinks.ts';
 
@@ -120,25 +121,37 @@ function removable(facts: RunFacts): PodFacts[] {
 async function remove(state: KubeState, run: Tracked, seen: PodFacts): Promise<'removed' | 'changed'> {
   const { gang, letGo, namespace } = run.facts;
   const { name, uid } = seen;
-  let { resourceVersion } = seen;
+  const pod = { namespace, name, uid, resourceVersion: seen.resourceVersion };
   if (gang === 0 && (letGo || !seen.gated) && !seen.held) {
-    const held = await holdPod(state.client, { namespace, name, uid, resourceVersion });
-    if (held === null) return 'changed';
-    takePod(state, held);
-    resourceVersion = held.metadata.resourceVersion ?? '';
+    const held = await hold(state, pod);
+    if (held === 'changed') return 'changed';
+    if (held !== 'refused') pod.resourceVersion = held.metadata.resourceVersion ?? '';
   }
-  const answer = await deletePod(state.client, { namespace, name, uid, resourceVersion });
+  const answer = await deletePod(state.client, pod);
   if (answer === 'changed') return 'changed';
   if (answer === 'gone') run.missing = true;
   else takePod(state, answer);
   return 'removed';
 }
 
+/** A policy that came after the pod was made may refuse every change of it, but for its deletion. */
+async function hold(state: KubeState, pod: Parameters<typeof holdPod>[1]): Promise<Pod | 'changed' | 'refused'> {
+  try {
+    const held = await holdPod(state.client, pod);
+    if (held !== null) takePod(state, held);
+    return held ?? 'changed';
+  } catch (error) {
+    if (isKube(error, 'invalid') || isKube(error, 'forbidden')) return 'refused';
+    throw error;
+  }
+}
+
 /** Every pod that there was is being deleted without the word to go, and no later one gets it. */
 function gangIsBack({ facts }: Tracked): void {
   const all = [...facts.pods.values()];
   const isBack = all.every((pod) => pod.goAtMs === 0 && (pod.deletedAtMs > 0 || pod.gone || isOver(pod)));
-  if (isBack && facts.asked && facts.asked !== 'give back') noteEnd(facts, openTasks(facts), notStarted(facts.asked));
+  if (isBack && (facts.asked === 'withdraw' || facts.asked === 'cancel'))
+    noteEnd(facts, openTasks(facts), notStarted(facts.asked));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { isLetGo } from './gang.ts';
 import { isLeaving } from './pod-facts.ts';
-import type { RunFacts } from './run-facts.ts';
+import { hasEnded, type RunFacts } from './run-facts.ts';
 
 /**
  * Gangs that each hold nodes which the others wait for would all wait until they give up. So none is let go to the scheduler while
@@ -8,17 +8,20 @@ import type { RunFacts } from './run-facts.ts';
  */
 export const GIVE_WAY_MS = 15_000;
 
-/** It holds nodes, which it cannot use before it has more. */
+/** It holds nodes, which it cannot use before it has more, and there are none. */
 export function isHalfBound(run: RunFacts): boolean {
-  if (run.gang === 0 || run.asked !== null || run.cancelWanted || isLetGo(run)) return false;
-  const bound = [...run.pods.values()].filter((pod) => pod.node !== '' && !isLeaving(pod)).length;
-  return bound > 0 && bound < run.gang;
+  const isOpen = run.asked === null && !run.cancelWanted && !run.jobGone && !hasEnded(run) && !isLetGo(run);
+  if (run.gang === 0 || !isOpen) return false;
+  const pods = [...run.pods.values()].filter((pod) => !isLeaving(pod));
+  const lacks = run.createFailure !== null || pods.some(({ unschedulable }) => unschedulable !== '');
+  return lacks && pods.some(({ node }) => node !== '');
 }
 
 /** The gang that this one, none of whose pods the scheduler has seen yet, must wait for. */
 export function heldBackBy(run: RunFacts, all: Iterable<RunFacts>): RunFacts | null {
-  if (run.gang === 0 || [...run.pods.values()].some(({ gated }) => !gated)) return null;
-  return rivals(run, all)[0] ?? null;
+  const pods = [...run.pods.values()];
+  const isHeld = pods.some((pod) => !isLeaving(pod)) && pods.every(({ gated }) => gated);
+  return run.gang > 0 && isHeld && !hasEnded(run) ? (rivals(run, all)[0] ?? null) : null;
 }
 
 /** The older gang that waits for what this one holds. */

@@ -72,7 +72,8 @@ function isAway(pod: PodFacts): boolean {
 
 /** No payload of it has started, whatever became of its pods. */
 function neverLetGo(run: RunFacts, ends: readonly (End | null)[], { asked }: PodSetting): End {
-  if (asked === 'give back') return { ...notStarted(asked), ...(run.backReason ? { detail: run.backReason } : {}) };
+  if (asked === 'give back' || asked === 'give way')
+    return { ...notStarted(asked), ...(run.backReason ? { detail: run.backReason } : {}) };
   if (asked) return notStarted(asked);
   // The Job controller deletes the others when one of them fails.
   const first = ends.find((end) => end !== null && end.outcome !== 'cancelled') ?? ends[0];

@@ -32,8 +32,9 @@ export type JobFacts = {
   readonly lost: RangeSet;
 };
 
-/** What was asked of a run: that it does not start, or that it ends. */
-export type Asked = 'withdraw' | 'cancel' | 'give back';
+/** What was asked of a run: that it does not start, or that it ends. What gives way is not refused: it is to come again at once. */
+export type Asked = (typeof ASKED)[number];
+const ASKED = ['withdraw', 'cancel', 'give back', 'give way'] as const;
 
 export function jobFacts({ metadata, spec, status }: QueuedJob): JobFacts {
   const complete = whenTrue(status?.conditions, 'Complete');
@@ -89,5 +90,5 @@ function indexSet(text: string | undefined): RangeSet {
 }
 
 function askedOf(text: string | undefined): Asked | null {
-  return text === 'withdraw' || text === 'cancel' || text === 'give back' ? text : null;
+  return ASKED.find((asked) => asked === text) ?? null;
 }

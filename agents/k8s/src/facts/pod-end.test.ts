@@ -204,9 +204,15 @@ describe('the end of a pod', () => {
       { job: ended('Failed') },
     ],
     [
-      'ended long before the last step of its deletion',
-      { ...on, phase: 'Failed', state: exited(143), deleted: [60, 0] },
-      { outcome: 'failed', reason: 'signal' },
+      'killed by the cancel, and the last step of its deletion came late',
+      { ...on, phase: 'Failed', state: exited(143), deleted: [100, 0] },
+      { outcome: 'cancelled', reason: 'cancelled_by_user' },
+      { asked: 'cancel' },
+    ],
+    [
+      'failed long before the last step of its deletion',
+      { ...on, phase: 'Failed', state: exited(3), deleted: [60, 0] },
+      { outcome: 'failed', reason: 'exit_code' },
       { asked: 'cancel' },
     ],
     [

@@ -57,7 +57,7 @@ function neverBound(pod: PodFacts, { job, asked, eviction }: PodSetting): End | 
 
 /** How something ended that never started, by what was asked of it. */
 export function notStarted(asked: Asked): End {
-  if (asked === 'withdraw') return { outcome: 'withdrawn' };
+  if (asked === 'withdraw' || asked === 'give way') return { outcome: 'withdrawn' };
   if (asked === 'cancel') return { outcome: 'cancelled', reason: 'cancelled_by_user' };
   return { outcome: 'refused', reason: 'rejected', detail: 'its pods could not all be up at the same time' };
 }
@@ -87,8 +87,13 @@ const KILLED = [143, 137];
 function endedByItself(pod: PodFacts, { asked }: PodSetting): boolean {
   const { container, deletedAtMs, deletedFromMs, disruption, reason } = pod;
   if (container.kind !== 'terminated' || container.finishedAtMs === 0 || reason === 'Evicted') return false;
-  const wasKilled = asked === 'cancel' || KILLED.includes(container.exitCode);
-  const meddledAtMs = Math.min((wasKilled ? deletedFromMs : deletedAtMs) || Infinity, disruption?.atMs || Infinity);
+  const wasKilled = KILLED.includes(container.exitCode);
+  // The last step of a deletion may come late, and only what was alive is cancelled.
+  if (wasKilled && asked === 'cancel' && deletedAtMs > 0) return false;
+  const meddledAtMs = Math.min(
+    (wasKilled || asked === 'cancel' ? deletedFromMs : deletedAtMs) || Infinity,
+    disruption?.atMs || Infinity,
+  );
   return container.finishedAtMs < Math.floor(meddledAtMs / 1000) * 1000 || meddledAtMs === Infinity;
 }
 

@@ -81,7 +81,6 @@ export function podFacts(pod: Pod, nowMs: number): PodFacts | null {
   const condition = (type: string) => conditionOf(status?.conditions, type);
   const container = containerFacts(status?.containerStatuses?.find(({ name }) => name === CONTAINER));
   const unseen = container.kind === 'running' ? unseenSince(condition('Ready')) : '';
-  const scheduled = condition('PodScheduled');
   const owner = metadata.ownerReferences?.find(({ controller, kind }) => controller && kind === 'Job');
   return {
     name: metadata.name,
@@ -104,7 +103,7 @@ export function podFacts(pod: Pod, nowMs: number): PodFacts | null {
     container,
     gated: hasGate(pod),
     held: metadata.finalizers?.includes(HOLD_FINALIZER) === true,
-    unschedulable: scheduled?.status === 'False' ? (scheduled.message ?? scheduled.reason ?? '') : '',
+    unschedulable: sentenceOf(condition('PodScheduled')),
     unseen,
     unseenSinceMs: unseen === '' ? 0 : nowMs,
     boundSinceMs: spec?.nodeName ? nowMs : 0,
@@ -228,6 +227,12 @@ function disruptionOf(condition: Condition | undefined): PodFacts['disruption'] 
   if (condition?.status !== 'True') return null;
   const { reason = '', message = '', lastTransitionTime } = condition;
   return { reason, message, atMs: momentMs(lastTransitionTime) };
+}
+
+/** That a gate holds it says nothing of the cluster. */
+function sentenceOf(scheduled: Condition | undefined): string {
+  if (scheduled?.status !== 'False' || scheduled.reason === 'SchedulingGated') return '';
+  return scheduled.message ?? scheduled.reason ?? '';
 }
 
 /** Our pods have no probes: a running container is Ready unless the node controller has lost sight of its node. */
