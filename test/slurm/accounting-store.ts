@@ -35,12 +35,15 @@ export async function startAccountingStore(options: {
 /** As root like everything here: a daemon that changes its user would no longer end with this process (prctl(2)). */
 async function startMariadb(dir: string, env: NodeJS.ProcessEnv, port: number): Promise<Daemon> {
   const data = join(dir, 'mariadb');
-  mkdirSync(data);
+  // A MariaDB that starts removes all temporary tables of its folder, also those of another.
+  const tmp = join(dir, 'mariadb-tmp');
+  for (const folder of [data, tmp]) mkdirSync(folder);
   const installed = await runProgram(
     [
       'mariadb-install-db',
       '--no-defaults',
       `--datadir=${data}`,
+      `--tmpdir=${tmp}`,
       '--user=root',
       '--skip-test-db',
       '--auth-root-authentication-method=normal',
@@ -58,6 +61,7 @@ async function startMariadb(dir: string, env: NodeJS.ProcessEnv, port: number): 
       'mariadbd',
       '--no-defaults',
       `--datadir=${data}`,
+      `--tmpdir=${tmp}`,
       `--socket=${join(data, 'mariadb.socket')}`,
       `--pid-file=${join(data, 'mariadb.pid')}`,
       `--init-file=${setUp}`,

@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KubeList } from '@switchyard/agent-k8s/api-types.ts';
+import type { Job, KubeList } from '@switchyard/agent-k8s/api-types.ts';
 import { kubeBackend } from '@switchyard/agent-k8s/backend/kube-backend.ts';
 import { openKubeClient } from '@switchyard/agent-k8s/client/kube-client.ts';
 import { kubernetesConfigSchema } from '@switchyard/agent-k8s/config.ts';
 import { detectKueue } from '@switchyard/agent-k8s/kueue/detect-kueue.ts';
 import type { ClusterQueue } from '@switchyard/agent-k8s/kueue/kueue-types.ts';
+import { RUN_LABEL } from '@switchyard/agent-k8s/names.ts';
 import { START_CLAIM_ANNOTATION } from '@switchyard/agent-k8s/start/start-claim.ts';
 import type { JobSpecInput } from '@switchyard/core/spec/job-spec.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -159,7 +160,7 @@ describe.skipIf(!kubernetes.ok)(`lost answers where jobs go through a queue of K
     await until('all jobs end', async () => (await book.open()).length === 0, waiting);
     await until('what is over is deleted', async () => (await left()) === '0 jobs, 0 pods, 0 workloads', {
       ...waiting,
-      describe: async () => [await left(), await waiting.describe()],
+      describe: async () => [await left(), await whoseJobs(), await waiting.describe()],
     });
     await until('no quota is used', async () => Object.values(await usedQuota()).every((used) => used === 0), {
       describe: usedQuota,
@@ -176,6 +177,17 @@ describe.skipIf(!kubernetes.ok)(`lost answers where jobs go through a queue of K
       const count = async (kind: string) =>
         (await site.kube.api<KubeList<object>>('GET', pathOfKind(kind))).body.items.length;
       return `${await count('jobs')} jobs, ${await count('pods')} pods, ${await count('workloads')} workloads`;
+    }
+    async function whoseJobs(): Promise<unknown[]> {
+      const { items } = (await site.kube.api<KubeList<Job>>('GET', pathOfKind('jobs'))).body;
+      const runOf = async (id: string | undefined) =>
+        (await federation.query(`SELECT * FROM runs WHERE id = '${id}'`)).rows[0];
+      return Promise.all(
+        items.map(async ({ metadata, spec, status }) => ({
+          ...{ metadata, suspend: spec.suspend, status },
+          run: await runOf(metadata.labels?.[RUN_LABEL]),
+        })),
+      );
     }
     async function usedQuota(): Promise<Record<string, number>> {
       const { status } = (await site.kube.api<ClusterQueue>('GET', `${KUEUE}/v1beta1/clusterqueues/${QUEUE}`)).body;

@@ -2,9 +2,11 @@ import { markerOf } from '@switchyard/core/spec/marker.ts';
 import { expect, test } from 'vitest';
 import type { Pod } from '../api-types.ts';
 import { JOB_UID, makeRun } from '../facts/testing/make-facts.ts';
-import { HOLD_FINALIZER, RUN_LABEL } from '../names.ts';
+import { jobManifest } from '../manifest/job-manifest.ts';
+import { makeConfig, makeOrder } from '../manifest/testing/make-order.ts';
+import { FEDERATION_LABEL, HOLD_FINALIZER, RUN_LABEL } from '../names.ts';
 import { type KubeState, track } from './kube-state.ts';
-import { createFailureSink, podSink } from './sinks.ts';
+import { createFailureSink, jobSink, podSink } from './sinks.ts';
 
 test('pods of runs that are forgotten leave nothing behind', () => {
   const state = {
@@ -41,4 +43,23 @@ test('since when pods are refused is told by the clock of this agent, whatever t
     nowMs += 5000;
   }
   expect(run.facts.createFailure).toEqual({ message: 'exceeded quota: other', sinceMs: 1_000_000 });
+});
+
+test('a Job whose run is forgotten while a list is under way is still to be deleted', () => {
+  const manifest = jobManifest(makeOrder({ command: ['true'] }), makeConfig(), { cluster: 'k' });
+  if (!('job' in manifest)) throw new Error(manifest.refusal);
+  const { job } = manifest;
+  const state = {
+    ...{ runs: new Map(), doomed: new Map(), strays: new Map(), arrivals: new Map() },
+    options: { federation: job.metadata.labels?.[FEDERATION_LABEL] },
+  } as unknown as KubeState;
+  const sink = jobSink(state, 'default', () => {});
+  sink.begin();
+  sink.put({ ...job, metadata: { ...job.metadata, uid: 'u' } });
+  state.doomed.set('u', { namespace: 'default', name: 'one', uid: 'u', notBeforeMs: 0, failures: 0 });
+  sink.synced();
+  expect(state.doomed.size).toBe(1);
+  sink.begin();
+  sink.synced();
+  expect(state.doomed.size).toBe(0);
 });

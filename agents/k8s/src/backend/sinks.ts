@@ -22,8 +22,11 @@ export function jobSink(state: KubeState, namespace: string, arrive: (runId: str
       before = new Set(runsIn(state, namespace).map((run) => run.facts.order.runId));
     },
     put: (job) => {
-      const runId = takeJob(state, namespace, job, arrive);
-      if (runId !== null) seen?.add(runId);
+      const knownBy = takeJob(state, namespace, job, arrive);
+      if (knownBy === null) return;
+      seen?.add(knownBy);
+      // Its run may be forgotten while the list is under way, and then it is doomed by this.
+      seen?.add(job.metadata.uid ?? '');
     },
     remove: (job) => loseJob(state, namespace, job),
     synced: () => {
