@@ -149,7 +149,9 @@ describe.skipIf(!kubernetes.ok)(`manifests on a real Kubernetes (${kubernetes.wh
       'first=$(echo "$YARD_NODELIST" | cut -d, -f1)',
       '[ "$YARD_NODE_RANK" = 0 ] && { nc -l -p 7777; exit 0; }',
       'address=$(nslookup "$first.jobs.svc.cluster.local" | sed -n "s/^Address: *//p" | tail -n 1)',
-      'for try in 1 2 3 4 5 6 7 8 9; do echo "hello from $YARD_NODE_NAME" | nc -w 5 "$address" 7777 && exit 0; sleep 1; done',
+      // From a file: nc ends when the other side has nothing to say, whether its own words have come or not.
+      'echo "hello from $YARD_NODE_NAME" >/tmp/hello',
+      'for try in 1 2 3 4 5 6 7 8 9; do nc -w 5 "$address" 7777 </tmp/hello && exit 0; sleep 1; done',
       'exit 1',
     ].join('\n');
     const volumes = { scratch: { claim: 'scratch-claim', mountPath: '/scratch' } };

@@ -113,8 +113,12 @@ describe.skipIf(!kubernetes.ok)(`kill -9 of what a Kubernetes cluster is made of
       ...{ timeoutMs: 240_000, everyMs: 500 },
       describe: async () => ({ open: (await open()).slice(0, 3), programs: federation.describe() }),
     });
-    const jobs = await all();
-    expect(new Set(jobs.map(({ number }) => number))).toEqual(new Set(acknowledged.keys()));
+    const every = await all();
+    expect(new Set(every.map(({ number }) => number))).toEqual(new Set(acknowledged.keys()));
+    // A kubelet that is killed just as it makes a container may take that with it (docs/kubernetes.md): a few, and each says so.
+    const withKubelet = new Set(every.filter(({ reason }) => reason === 'node_failure').map(({ number }) => number));
+    expect(withKubelet.size).toBeLessThanOrEqual(acknowledged.size / 10);
+    const jobs = every.filter(({ number }) => !withKubelet.has(number));
     const right = (number: number) => {
       if (cancelled.has(number)) return 'cancelled';
       return acknowledged.get(number) === failing ? 'failed' : 'succeeded';
@@ -128,7 +132,8 @@ describe.skipIf(!kubernetes.ok)(`kill -9 of what a Kubernetes cluster is made of
     const starts = Map.groupBy(ledger.starts().keys(), (key) => Number(key.split('.')[0]));
     const tasks = (job: JobSpecInput) => (job.array ? 3 : (job.resources?.nodes ?? 1));
     for (const [number, job] of acknowledged)
-      if (!cancelled.has(number)) expect([number, starts.get(number)?.length]).toEqual([number, tasks(job)]);
+      if (!cancelled.has(number) && !withKubelet.has(number))
+        expect([number, starts.get(number)?.length]).toEqual([number, tasks(job)]);
     expect(ledger.lines().filter(({ word, number }) => word === 'end' && cancelled.has(number))).toEqual([]);
     expect(acknowledged.size).toBeGreaterThan(40);
     expect(cancelled.size).toBeGreaterThan(5);

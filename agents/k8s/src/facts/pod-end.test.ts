@@ -16,6 +16,12 @@ const unmade = (why: string) => ({
     ...{ startedAt: '1970-01-01T00:00:00Z', finishedAt: sec(3) },
   },
 });
+const startCancelled = {
+  terminated: {
+    ...{ exitCode: 128, reason: 'StartError', startedAt: '1970-01-01T00:00:00Z', finishedAt: sec(3) },
+    message: 'failed to start containerd task "486017e6": context canceled: unknown',
+  },
+};
 const running = { running: { startedAt: sec(2) } };
 
 describe('the end of a pod', () => {
@@ -40,6 +46,11 @@ describe('the end of a pod', () => {
       'container that a kubelet was killed over',
       { ...on, phase: 'Failed', state: unmade('failed to create shim task: context canceled: unknown') },
       { outcome: 'refused', reason: 'rejected' },
+    ],
+    [
+      'container that a kubelet was killed over a moment later',
+      { ...on, phase: 'Failed', state: startCancelled },
+      { outcome: 'failed', reason: 'node_failure', detail: expect.stringContaining('just being started') },
     ],
     [
       'program that is not there',

@@ -97,11 +97,13 @@ function endedByItself(pod: PodFacts, { asked }: PodSetting): boolean {
   return container.finishedAtMs < Math.floor(meddledAtMs / 1000) * 1000 || meddledAtMs === Infinity;
 }
 
-function exitEnd({ container }: PodFacts): End {
+function exitEnd(pod: PodFacts): End {
+  const { container } = pod;
   if (container.kind !== 'terminated') return unknownEnd('its container left no exit code');
   const { exitCode, reason, message } = container;
   if (wasLeftUnmade(container))
     return { outcome: 'refused', reason: 'rejected', detail: `its container was not made: ${message}` };
+  if (wasLeftStarting(container)) return nodeFailure(pod, `its container was just being started: ${message}`);
   // The exit code (127, 128) is the runtime's: the payload has none.
   if (reason === 'StartError' || reason === 'ContainerCannotRun')
     return {
@@ -123,6 +125,11 @@ function wasLeftUnmade({
 }: Extract<PodFacts['container'], { kind: 'terminated' }>): boolean {
   const isUnmade = reason === 'StartError' && startedAtMs === 0;
   return isUnmade && /^failed to create containerd task:.*context canceled/.test(message);
+}
+
+/** The same a moment later: its first process may have run until the runtime took it away. */
+function wasLeftStarting({ reason, message }: Extract<PodFacts['container'], { kind: 'terminated' }>): boolean {
+  return reason === 'StartError' && /^failed to start containerd task.*context canceled/.test(message);
 }
 
 /** Pushed out by the cluster: the words of DisruptionTarget, and the kubelet's own. */
