@@ -48,6 +48,11 @@ describe('the end of a pod', () => {
       { outcome: 'refused', reason: 'rejected' },
     ],
     [
+      'container whose shim was killed with a kubelet',
+      { ...on, phase: 'Failed', state: unmade('failed to start shim: start failed: : signal: killed: unknown') },
+      { outcome: 'refused', reason: 'rejected' },
+    ],
+    [
       'container that a kubelet was killed over a moment later',
       { ...on, phase: 'Failed', state: startCancelled },
       { outcome: 'failed', reason: 'node_failure', detail: expect.stringContaining('just being started') },

@@ -124,7 +124,10 @@ function wasLeftUnmade({
   startedAtMs,
 }: Extract<PodFacts['container'], { kind: 'terminated' }>): boolean {
   const isUnmade = reason === 'StartError' && startedAtMs === 0;
-  return isUnmade && /^failed to create containerd task:.*context canceled/.test(message);
+  return (
+    isUnmade &&
+    /^failed to create containerd task:.*(context canceled|failed to start shim:.*signal: killed)/.test(message)
+  );
 }
 
 /** The same a moment later: its first process may have run until the runtime took it away. */
