@@ -117,22 +117,20 @@ function exitEnd(pod: PodFacts): End {
   return { outcome: 'failed', reason: exit.signal === undefined ? 'exit_code' : 'signal', ...detail, ...exit };
 }
 
-/** Whoever made the container went away before its first process could run: as with a kubelet that is killed. */
-function wasLeftUnmade({
-  reason,
-  message,
-  startedAtMs,
-}: Extract<PodFacts['container'], { kind: 'terminated' }>): boolean {
+type Terminated = Extract<PodFacts['container'], { kind: 'terminated' }>;
+
+/** Whoever made the container went away meanwhile, as with a kubelet that is killed: words of containerd. */
+const CUT_OFF = /context canceled|signal: killed|ttrpc: (server )?closed|error reading from server: EOF/;
+
+/** Before its first process could run. */
+function wasLeftUnmade({ reason, message, startedAtMs }: Terminated): boolean {
   const isUnmade = reason === 'StartError' && startedAtMs === 0;
-  return (
-    isUnmade &&
-    /^failed to create containerd task:.*(context canceled|failed to start shim:.*signal: killed)/.test(message)
-  );
+  return isUnmade && message.startsWith('failed to create containerd task') && CUT_OFF.test(message);
 }
 
-/** The same a moment later: its first process may have run until the runtime took it away. */
-function wasLeftStarting({ reason, message }: Extract<PodFacts['container'], { kind: 'terminated' }>): boolean {
-  return reason === 'StartError' && /^failed to start containerd task.*context canceled/.test(message);
+/** A moment later: it may have run until the runtime took it away. */
+function wasLeftStarting({ reason, message }: Terminated): boolean {
+  return reason === 'StartError' && message.startsWith('failed to start containerd task') && CUT_OFF.test(message);
 }
 
 /** Pushed out by the cluster: the words of DisruptionTarget, and the kubelet's own. */
