@@ -1,3 +1,4 @@
+import { JOB_LABEL } from '@switchyard/agent-k8s/names.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   JOBS,
@@ -16,7 +17,6 @@ import { until } from '../support/until.ts';
 const kubernetes = kubernetesAvailable();
 const PODS = `/api/v1/namespaces/${JOBS}/pods`;
 const CPUS = 4;
-const JOB_LABEL = 'switchyard.dev/job';
 
 type Pods = { items: { metadata: { name: string; labels: Record<string, string> }; spec: { nodeName?: string } }[] };
 
@@ -59,13 +59,7 @@ describe.skipIf(!kubernetes.ok)(`jobs of several nodes in each other's way (${ku
     for (const { number } of gangs)
       await until(`gang ${number} waits`, async () => (await podsOf(number)).length === 2, { timeoutMs: 60_000 });
 
-    const cordon = (unschedulable: boolean) =>
-      Promise.all(
-        ['n1', 'n2'].map((node) =>
-          kube.api('PATCH', `/api/v1/nodes/${node}`, { spec: { unschedulable } }, { contentType: MERGE }),
-        ),
-      );
-    await cordon(true);
+    expect((await kube.kubectl(['cordon', 'n1', 'n2'])).code).toBe(0);
     for (const { number } of blockers) await api.call('POST', `/v1/jobs/${number}/cancel`, {});
     await until(
       'both nodes are free',
@@ -85,7 +79,7 @@ describe.skipIf(!kubernetes.ok)(`jobs of several nodes in each other's way (${ku
         { timeoutMs: 30_000 },
       );
     }
-    await cordon(false);
+    expect((await kube.kubectl(['uncordon', 'n1', 'n2'])).code).toBe(0);
 
     const jobs = await until(
       'both gangs end',
@@ -105,5 +99,3 @@ describe.skipIf(!kubernetes.ok)(`jobs of several nodes in each other's way (${ku
     expect(ledger.starts().size).toBe(6);
   }, 400_000);
 });
-
-const MERGE = 'application/merge-patch+json';

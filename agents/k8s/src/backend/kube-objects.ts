@@ -1,7 +1,7 @@
 import type { Job, KubeList, Pod, Service } from '../api-types.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { KubeError, type KubeErrorKind } from '../client/kube-error.ts';
-import type { Lane } from '../client/kube-request.ts';
+import { type Lane, STRATEGIC_MERGE } from '../client/kube-request.ts';
 import {
   CONTROLLER_UID_LABEL,
   GO_ANNOTATION,
@@ -13,10 +13,9 @@ import { jobsPath, objectPath, podsPath } from '../object-path.ts';
 
 /** The requests of the backend: one function for each, so that what the agent's rights must allow can be read here. */
 
-/** Lists like finalizers are changed by what is added and taken away. */
-const STRATEGIC = 'application/strategic-merge-patch+json';
-
 export type Place = { readonly namespace: string; readonly name: string };
+/** This very object, and no later one of its name. */
+type Exactly = Place & { readonly uid: string };
 
 export function getPod(client: KubeClient, { namespace, name }: Place): Promise<Pod | null> {
   return unless('not_found', client.request<Pod>({ verb: 'GET', path: podsPath(namespace, name) }));
@@ -45,7 +44,7 @@ export async function listPods(client: KubeClient, namespace: string, jobUid: st
  */
 export async function deletePod(
   client: KubeClient,
-  pod: { readonly namespace: string; readonly name: string; readonly uid: string; readonly resourceVersion?: string },
+  pod: Exactly & { readonly resourceVersion?: string },
 ): Promise<Pod | 'gone' | 'changed'> {
   const { namespace, name, uid, resourceVersion } = pod;
   // A path without a name would speak of all pods.
@@ -68,22 +67,19 @@ function beingDeleted(pod: Pod): Pod {
   return { ...pod, metadata: { ...pod.metadata, deletionTimestamp } };
 }
 
-type OnePod = Place & { readonly uid: string };
-
 /** The pod, exactly as it was seen, and from now on held; null when it has changed or is gone. */
-export function holdPod(client: KubeClient, pod: OnePod & { readonly resourceVersion: string }): Promise<Pod | null> {
+export function holdPod(client: KubeClient, pod: Exactly & { readonly resourceVersion: string }): Promise<Pod | null> {
   const { namespace, name, uid, resourceVersion } = pod;
   const body = { metadata: { uid, resourceVersion, finalizers: [HOLD_FINALIZER] } };
-  const answer = client.request<Pod>({ verb: 'PATCH', path: podsPath(namespace, name), contentType: STRATEGIC, body });
-  return unless('not_found', unless('conflict', answer));
+  const path = podsPath(namespace, name);
+  return unlessChanged(client.request<Pod>({ verb: 'PATCH', path, contentType: STRATEGIC_MERGE, body }));
 }
 
 /** Lets a pod that was held out of the API; one that is no longer there, or is another one of that name, is as good. */
-export async function releasePod(client: KubeClient, { namespace, name, uid }: OnePod): Promise<void> {
+export async function releasePod(client: KubeClient, { namespace, name, uid }: Exactly): Promise<void> {
   const body = { metadata: { uid, '$deleteFromPrimitiveList/finalizers': [HOLD_FINALIZER] } };
   const path = podsPath(namespace, name);
-  const answer = client.request<Pod>({ verb: 'PATCH', path, contentType: STRATEGIC, body, lane: 'tidy' });
-  await unless('not_found', unless('conflict', answer));
+  await unlessChanged(client.request<Pod>({ verb: 'PATCH', path, contentType: STRATEGIC_MERGE, body, lane: 'tidy' }));
 }
 
 export type Propagation = 'Background' | 'Foreground' | 'Orphan';
@@ -91,7 +87,7 @@ export type Propagation = 'Background' | 'Foreground' | 'Orphan';
 /** Deletes exactly this Job; false when the name is another Job's now. Gone already is as good. */
 export async function deleteJob(
   client: KubeClient,
-  { namespace, name, uid }: Place & { readonly uid: string },
+  { namespace, name, uid }: Exactly,
   propagationPolicy: Propagation,
   lane?: Lane,
 ): Promise<boolean> {
@@ -110,27 +106,17 @@ export async function deleteJob(
 /** Writes down what was asked of a run before its pods are taken away. Null: there is no such Job any more. */
 export function noteAsked(
   client: KubeClient,
-  { namespace, name, uid }: Place & { readonly uid: string },
+  { namespace, name, uid }: Exactly,
   asked: string | null,
 ): Promise<Job | null> {
   const body = { metadata: { uid, annotations: { [WITHDRAW_ASKED_ANNOTATION]: asked } } };
-  return unless(
-    'not_found',
-    unless('conflict', client.request<Job>({ verb: 'PATCH', path: jobsPath(namespace, name), body })),
-  );
+  return unlessChanged(client.request<Job>({ verb: 'PATCH', path: jobsPath(namespace, name), body }));
 }
 
 /** Writes down which tasks had started before that. */
-export function noteLost(
-  client: KubeClient,
-  { namespace, name, uid }: Place & { readonly uid: string },
-  tasks: string,
-): Promise<Job | null> {
+export function noteLost(client: KubeClient, { namespace, name, uid }: Exactly, tasks: string): Promise<Job | null> {
   const body = { metadata: { uid, annotations: { [WITHDRAW_LOST_ANNOTATION]: tasks } } };
-  return unless(
-    'not_found',
-    unless('conflict', client.request<Job>({ verb: 'PATCH', path: jobsPath(namespace, name), body })),
-  );
+  return unlessChanged(client.request<Job>({ verb: 'PATCH', path: jobsPath(namespace, name), body }));
 }
 
 /** The word to go for one pod of a gang, exactly as it was seen; null when it has changed or is gone. */
@@ -145,10 +131,7 @@ export function letPodGo(
     metadata: { uid, resourceVersion, annotations: { [GO_ANNOTATION]: go.at } },
     ...(go.deadlineSeconds === null ? {} : { spec: { activeDeadlineSeconds: go.deadlineSeconds } }),
   };
-  return unless(
-    'not_found',
-    unless('conflict', client.request<Pod>({ verb: 'PATCH', path: podsPath(namespace, name), body })),
-  );
+  return unlessChanged(client.request<Pod>({ verb: 'PATCH', path: podsPath(namespace, name), body }));
 }
 
 /** False when one of that name is there already. */
@@ -172,4 +155,9 @@ async function unless<Value>(kind: KubeErrorKind, answer: Promise<Value>): Promi
     if (isKube(error, kind)) return null;
     throw error;
   }
+}
+
+/** Null when it is gone, is another one of its name, or is not as it was seen. */
+function unlessChanged<Value>(answer: Promise<Value>): Promise<Value | null> {
+  return unless('not_found', unless('conflict', answer));
 }

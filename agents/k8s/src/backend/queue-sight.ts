@@ -102,16 +102,14 @@ export function queueSight(getState: () => KubeState): QueueSight {
     },
     follow: (run) => {
       const { facts } = run;
-      if (!facts.job || facts.jobGone) return;
-      const state = getState();
-      const nowMs = state.now();
       const version = found?.version;
-      if (!facts.job.queue || version === undefined) return;
+      if (!facts.job?.queue || facts.jobGone || version === undefined) return;
+      const state = getState();
       const workload = workloadOf(run);
       // What is left of a run that is over (tasks taken back before they had a pod) must not hold its quota.
       const isOver = hasEnded(facts) && facts.job.finished === null && workload?.active === true;
       const isIdle = isOver || (workload !== null && mustBeDeactivated(queuedJob(run), workload, evictionOf(run)));
-      if (isIdle && isRested(run, 'deactivate', nowMs))
+      if (isIdle && isRested(run, 'deactivate', state.now()))
         inBackground(state, run, 'deactivate', () => deactivateWorkloads(state.client, version, nameOf(run)));
     },
     withdraw: async (run) => {

@@ -17,6 +17,9 @@ export type KubeRequest = {
   readonly lane?: Lane | undefined;
 };
 
+/** For lists of an object, which are changed by what is added and what is taken away. */
+export const STRATEGIC_MERGE = 'application/strategic-merge-patch+json';
+
 /** What a crowd is made of: runs that are handed over, pods that are let go, and what ended runs leave behind. */
 export type Lane = 'submit' | 'start' | 'tidy';
 

@@ -10,8 +10,8 @@ export const GIVE_WAY_MS = 15_000;
 
 /** It holds nodes, which it cannot use before it has more, and there are none. */
 export function isHalfBound(run: RunFacts): boolean {
-  const isOpen = run.asked === null && !run.cancelWanted && !run.jobGone && !hasEnded(run) && !isLetGo(run);
-  if (run.gang === 0 || !isOpen) return false;
+  if (run.gang === 0 || run.asked !== null || run.cancelWanted || run.jobGone) return false;
+  if (hasEnded(run) || isLetGo(run)) return false;
   const pods = [...run.pods.values()].filter((pod) => !isLeaving(pod));
   const lacks = run.createFailure !== null || pods.some(({ unschedulable }) => unschedulable !== '');
   return lacks && pods.some(({ node }) => node !== '');
@@ -19,9 +19,10 @@ export function isHalfBound(run: RunFacts): boolean {
 
 /** The gang that this one, none of whose pods the scheduler has seen yet, must wait for. */
 export function heldBackBy(run: RunFacts, all: Iterable<RunFacts>): RunFacts | null {
+  if (run.gang === 0 || hasEnded(run)) return null;
   const pods = [...run.pods.values()];
   const isHeld = pods.some((pod) => !isLeaving(pod)) && pods.every(({ gated }) => gated);
-  return run.gang > 0 && isHeld && !hasEnded(run) ? (rivals(run, all)[0] ?? null) : null;
+  return isHeld ? (rivals(run, all)[0] ?? null) : null;
 }
 
 /** The older gang that waits for what this one holds. */

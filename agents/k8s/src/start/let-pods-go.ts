@@ -1,4 +1,5 @@
 import type { Pod } from '../api-types.ts';
+import { STRATEGIC_MERGE } from '../client/kube-request.ts';
 import { getJob } from '../get-job.ts';
 import type { QueuedJob } from '../kueue/kueue-types.ts';
 import { podsPath } from '../object-path.ts';
@@ -56,7 +57,7 @@ async function takeGateAway(client: JobClient, { metadata }: Pod): Promise<strin
       verb: 'PATCH',
       lane: 'start',
       path: podsPath(metadata.namespace ?? '', metadata.name),
-      contentType: 'application/strategic-merge-patch+json',
+      contentType: STRATEGIC_MERGE,
       body: { metadata: { uid: metadata.uid }, spec: { schedulingGates: [{ $patch: 'delete', name: START_GATE }] } },
     });
     return metadata.uid ?? '';
